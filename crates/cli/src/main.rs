@@ -1,0 +1,2 @@
+//! The `embex` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! File formats, atomic writers, bundled data sets and the data manifest of embex.

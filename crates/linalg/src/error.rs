@@ -1,0 +1,75 @@
+//! Why a computation was refused.
+
+/// What is wrong with a matrix, a vector or a setting.
+///
+/// Rows and columns count from 0.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The matrix has no rows or no columns.
+    #[error("the matrix is empty ({n_rows} rows, {n_cols} columns)")]
+    Empty {
+        /// Rows given.
+        n_rows: usize,
+        /// Columns given.
+        n_cols: usize,
+    },
+    /// An entry is NaN or infinite.
+    #[error("the value at row {row}, column {col} is {value}, not a finite number")]
+    NotFinite {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        col: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// Fewer rows than the computation needs.
+    #[error("needs at least {needed} rows, got {n_rows}")]
+    TooFewRows {
+        /// Least number of rows.
+        needed: usize,
+        /// Rows given.
+        n_rows: usize,
+    },
+    /// Two inputs that must have one length do not.
+    #[error("{what} has {got} entries where {expected} are needed")]
+    LengthMismatch {
+        /// Which input.
+        what: &'static str,
+        /// Entries given.
+        got: usize,
+        /// Entries needed.
+        expected: usize,
+    },
+    /// A setting lies outside its range.
+    #[error("{name} is {value}, must be {expected}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// Value given.
+        value: f64,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// A weight is negative, or all are zero.
+    #[error("weight {index} is {value}; weights must be finite, not negative and not all zero")]
+    Weight {
+        /// Position of the weight.
+        index: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A matrix decomposition did not converge.
+    #[error("the {what} did not converge")]
+    Decomposition {
+        /// Which decomposition.
+        what: &'static str,
+    },
+    /// The observer asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

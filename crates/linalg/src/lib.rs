@@ -1,0 +1,23 @@
+//! Dense statistics and linear algebra that the embex crates share.
+//!
+//! Samples are rows everywhere. Every reduction across rows is ordered, so results have the
+//! same bits for any number of threads; every draw comes from a stream keyed by seed, purpose
+//! and item. This crate knows no models and no labels.
+
+pub use faer;
+
+mod budget;
+pub mod check;
+mod error;
+pub mod progress;
+mod real;
+mod reduce;
+mod rows;
+pub mod seed;
+
+pub use budget::MemoryBudget;
+pub use error::{Error, Result};
+pub use progress::Progress;
+pub use real::Real;
+pub use reduce::{ordered_sum, ordered_sums};
+pub use rows::Rows;

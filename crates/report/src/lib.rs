@@ -1,0 +1,1 @@
+//! Result records, claims, tables, plots and the interactive page of embex.

@@ -1,0 +1,1 @@
+//! Seeded data, comparisons and golden loaders for the tests of embex.

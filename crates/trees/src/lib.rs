@@ -1,0 +1,5 @@
+//! Barnes–Hut trees and nearest neighbours.
+
+mod neighbours;
+
+pub use neighbours::Neighbours;

@@ -1,0 +1,3 @@
+//! Experiments, comparisons, benches and checks.
+
+fn main() {}
