@@ -1,0 +1,60 @@
+//! Rules of the repository that no compiler checks.
+//!
+//! `cargo test` runs every rule; `cargo xtask tidy` prints what they found.
+
+mod files;
+mod layers;
+mod manifests;
+mod metadata;
+mod tree;
+
+/// Prints what every rule found.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let found = problems()?;
+    for problem in &found {
+        println!("{problem}");
+    }
+    anyhow::ensure!(found.is_empty(), "{} problems", found.len());
+    Ok(())
+}
+
+/// All violations, one line each.
+fn problems() -> anyhow::Result<Vec<String>> {
+    let packages = metadata::packages()?;
+    let mut found = layers::problems(&packages);
+    found.extend(manifests::problems(&packages)?);
+    found.extend(tree::problems()?);
+    found.extend(files::problems()?);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_none(found: &[String]) {
+        assert!(found.is_empty(), "\n{}", found.join("\n"));
+    }
+
+    #[test]
+    fn dependencies_point_down() {
+        let packages = metadata::packages().expect("cargo metadata");
+        assert_none(&layers::problems(&packages));
+    }
+
+    #[test]
+    fn manifests_inherit_and_describe() {
+        let packages = metadata::packages().expect("cargo metadata");
+        assert_none(&manifests::problems(&packages).expect("manifests are readable"));
+    }
+
+    #[test]
+    fn tsne_alone_is_light_and_free_of_c() {
+        assert_none(&tree::problems().expect("cargo tree"));
+    }
+
+    #[test]
+    fn files_are_small_and_name_no_machine() {
+        assert_none(&files::problems().expect("git lists the files"));
+    }
+}
