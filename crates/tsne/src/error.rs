@@ -1,0 +1,142 @@
+//! Why a map could not be made.
+
+/// What is wrong with the data, the affinities, a setting or the run.
+///
+/// Rows and columns count from 0.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input or a setting was refused, or the observer cancelled.
+    #[error(transparent)]
+    Input(#[from] embex_linalg::Error),
+    /// Perplexity does not suit the number of samples.
+    #[error(
+        "perplexity {perplexity} needs 1 ≤ perplexity and 3 · perplexity ≤ n − 1; n is {n_samples}"
+    )]
+    Perplexity {
+        /// Perplexity asked for.
+        perplexity: f64,
+        /// Samples given.
+        n_samples: usize,
+    },
+    /// The neighbour lists cannot carry the perplexity or do not fit the samples.
+    #[error(
+        "cannot use {k} neighbours of {n_samples} samples at perplexity {perplexity}; \
+         needs perplexity < k < n"
+    )]
+    NeighbourCount {
+        /// Neighbours per sample.
+        k: usize,
+        /// Samples given.
+        n_samples: usize,
+        /// Perplexity asked for.
+        perplexity: f64,
+    },
+    /// A neighbour list names a sample that does not exist, itself, or one twice.
+    #[error("neighbour {neighbour} of row {row} is out of range, the row itself or a repetition")]
+    NeighbourIndex {
+        /// Row of the list.
+        row: usize,
+        /// The bad entry.
+        neighbour: u32,
+    },
+    /// A squared distance is negative or not finite.
+    #[error("squared distance {index} of row {row} is {value}")]
+    Distance {
+        /// Row of the list.
+        row: usize,
+        /// Position in the list.
+        index: usize,
+        /// The bad value.
+        value: f64,
+    },
+    /// A row of zeros has no direction for the cosine metric.
+    #[error("row {row} is zero, which has no direction for the cosine metric")]
+    ZeroRow {
+        /// The row.
+        row: usize,
+    },
+    /// Compressed rows are malformed: lengths, order of columns, or their range.
+    #[error("the compressed rows are malformed at row {row}")]
+    Layout {
+        /// First bad row.
+        row: usize,
+    },
+    /// A given joint affinity is negative, not finite, or on the diagonal.
+    #[error("the joint affinity at row {row}, column {col} is {value}")]
+    JointValue {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        col: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// A given joint affinity matrix is not symmetric.
+    #[error("the joint affinities differ across the diagonal at row {row}, column {col}")]
+    NotSymmetric {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        col: usize,
+    },
+    /// Given joint affinities do not sum to 1.
+    #[error("the joint affinities sum to {sum}, not to 1")]
+    NotNormalised {
+        /// Their sum.
+        sum: f64,
+    },
+    /// The joint affinities were given as they are, so there is no bandwidth to work with.
+    #[error("these affinities were given as joint values; this needs the conditional ones")]
+    NoConditionals,
+    /// The initial map has the wrong shape.
+    #[error("the initial map is {n_rows} × {n_cols}; {n_samples} × {n_components} is needed")]
+    InitShape {
+        /// Rows given.
+        n_rows: usize,
+        /// Columns given.
+        n_cols: usize,
+        /// Rows needed.
+        n_samples: usize,
+        /// Columns needed.
+        n_components: usize,
+    },
+    /// A saved state does not belong to these affinities and settings.
+    #[error("the saved state has {what} {got}, this run needs {expected}")]
+    StateMismatch {
+        /// What differs.
+        what: &'static str,
+        /// Value in the state.
+        got: usize,
+        /// Value of the run.
+        expected: usize,
+    },
+    /// All points of the map fell onto one another and can never part again.
+    #[error(
+        "the map collapsed to a point at iteration {iteration} (spread {spread:e}); \
+         lower the exaggeration or the learning rate"
+    )]
+    Collapsed {
+        /// Updates completed.
+        iteration: usize,
+        /// Largest extent of the map.
+        spread: f64,
+    },
+    /// The map left the range of numbers.
+    #[error("the map diverged at iteration {iteration}; lower the learning rate")]
+    Diverged {
+        /// Updates completed.
+        iteration: usize,
+    },
+    /// New samples do not have the columns of the fitted ones.
+    #[error("new samples have {got} columns, the fitted ones {expected}")]
+    ColumnMismatch {
+        /// Columns given.
+        got: usize,
+        /// Columns needed.
+        expected: usize,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
