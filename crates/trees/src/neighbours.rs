@@ -18,6 +18,12 @@ impl Neighbours {
             .then_some(Self { k, indices, dist_sq })
     }
 
+    /// Lists that a search made.
+    pub(crate) fn from_lists(k: usize, indices: Vec<u32>, dist_sq: Vec<f64>) -> Self {
+        debug_assert!(k > 0 && indices.len() == dist_sq.len() && indices.len() % k == 0);
+        Self { k, indices, dist_sq }
+    }
+
     /// Neighbours per row.
     pub const fn k(&self) -> usize {
         self.k
