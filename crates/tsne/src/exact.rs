@@ -1,0 +1,88 @@
+//! The repulsive sums over all pairs.
+
+use embex_linalg::Real;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::pairs::{LANES, PairSums, Sources, add_chunks, add_own_chunk};
+use crate::repulsion::{Curvature, Repulsion, RepulsionSums};
+
+/// Sums over all n² pairs, in lanes; the twin that approximations are measured against.
+///
+/// # Example
+/// ```
+/// use embex_tsne::repulsion::{Repulsion, RepulsionSums};
+/// let y = [[0.0_f64, 0.0], [1.0, 0.0], [0.0, 2.0]];
+/// let mut sums = RepulsionSums::default();
+/// embex_tsne::Exact::default().sums(&y, false, &mut sums);
+/// // g is 1/2, 1/5 and 1/6; every pair counts twice.
+/// assert!((sums.z - 2.0 * (0.5 + 0.2 + 1.0 / 6.0)).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Exact<T, const C: usize> {
+    arch: Arch,
+    sources: Sources<T, C>,
+    sums: Vec<PairSums<C>>,
+}
+
+impl<T: Real, const C: usize> Default for Exact<T, C> {
+    fn default() -> Self {
+        Self { arch: Arch::new(), sources: Sources::default(), sums: Vec::new() }
+    }
+}
+
+impl<T: Real, const C: usize> Repulsion<T, C> for Exact<T, C> {
+    fn sums(&mut self, y: &[[T; C]], curvature: bool, out: &mut RepulsionSums<T, C>) {
+        self.sources.clear();
+        y.iter().for_each(|&y| self.sources.push(y, T::ONE));
+        self.sources.pad();
+        self.sums.clear();
+        self.sums.resize(y.len(), PairSums::default());
+        if curvature {
+            self.fill::<true>(y);
+        } else {
+            self.fill::<false>(y);
+        }
+        write_sums(&self.sums, curvature, out);
+    }
+}
+
+impl<T: Real, const C: usize> Exact<T, C> {
+    fn fill<const CURVATURE: bool>(&mut self, y: &[[T; C]]) {
+        let (arch, sources) = (self.arch, &self.sources);
+        let n_chunks = sources.len() / LANES;
+        let blocks = self.sums.par_chunks_mut(LANES).zip(y.par_chunks(LANES));
+        blocks.enumerate().for_each(|(own, (sums, targets))| {
+            add_chunks::<T, C, CURVATURE>(arch, targets, sources, 0..own, sums);
+            for (r, (target, sums)) in targets.iter().zip(&mut *sums).enumerate() {
+                add_own_chunk::<T, C, CURVATURE>(arch, target, sources, own * LANES + r, sums);
+            }
+            add_chunks::<T, C, CURVATURE>(arch, targets, sources, own + 1..n_chunks, sums);
+        });
+    }
+}
+
+/// Rounds sums in sample order to `T` and adds up Z, sample after sample.
+fn write_sums<T: Real, const C: usize>(
+    sums: &[PairSums<C>],
+    curvature: bool,
+    out: &mut RepulsionSums<T, C>,
+) {
+    out.z = sums.iter().map(|s| s.z).sum();
+    out.force.clear();
+    out.force.extend(sums.iter().map(|s| s.force.map(T::from_f64)));
+    out.curvature.clear();
+    if curvature {
+        out.curvature.extend(sums.iter().map(PairSums::curvature));
+    }
+}
+
+impl<const C: usize> PairSums<C> {
+    /// The curvature, both triangles filled.
+    pub(crate) fn curvature<T: Real>(&self) -> Curvature<T, C> {
+        let outer = std::array::from_fn(|c| {
+            std::array::from_fn(|e| T::from_f64(self.outer[c.min(e)][c.max(e)]))
+        });
+        Curvature { g2: T::from_f64(self.g2), outer }
+    }
+}

@@ -1,0 +1,262 @@
+//! The inner loop of every repulsive sum: a few targets against many weighted sources.
+//!
+//! Sources are taken in chunks of [`LANES`], one accumulator per lane, lanes added in order at
+//! the end: the bits do not depend on the width of the machine's vectors.
+
+use embex_linalg::Real;
+use pulp::Arch;
+
+/// Sources handled together; fixed, because the last bits of every sum depend on it.
+pub(crate) const LANES: usize = 16;
+
+/// Chunks accumulated in `T` before they are added to the `f64` totals.
+const FLUSH: usize = 256;
+
+/// Targets that share the loads of a chunk.
+const TILE: usize = 2;
+
+/// Weighted sources, one array per axis, padded to whole chunks by weight 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources<T, const C: usize> {
+    coords: [Vec<T>; C],
+    weights: Vec<T>,
+}
+
+impl<T: Real, const C: usize> Default for Sources<T, C> {
+    fn default() -> Self {
+        Self { coords: std::array::from_fn(|_| Vec::new()), weights: Vec::new() }
+    }
+}
+
+impl<T: Real, const C: usize> Sources<T, C> {
+    pub(crate) fn clear(&mut self) {
+        self.coords.iter_mut().for_each(Vec::clear);
+        self.weights.clear();
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, y: [T; C], weight: T) {
+        for (axis, y) in self.coords.iter_mut().zip(y) {
+            axis.push(y);
+        }
+        self.weights.push(weight);
+    }
+
+    /// Fills the last chunk with sources of weight 0.
+    pub(crate) fn pad(&mut self) {
+        let padded = self.weights.len().next_multiple_of(LANES);
+        self.coords.iter_mut().for_each(|axis| axis.resize(padded, T::ZERO));
+        self.weights.resize(padded, T::ZERO);
+    }
+
+    /// Number of sources, with padding.
+    pub(crate) fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    #[inline(always)]
+    fn chunk(&self, chunk: usize) -> ([[T; LANES]; C], [T; LANES]) {
+        let from = chunk * LANES;
+        let load = |axis: &[T]| {
+            let mut lanes = [T::ZERO; LANES];
+            lanes.copy_from_slice(&axis[from..from + LANES]);
+            lanes
+        };
+        (std::array::from_fn(|c| load(&self.coords[c])), load(&self.weights))
+    }
+}
+
+/// The repulsive sums of one target, summed in `f64` across chunks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PairSums<const C: usize> {
+    /// Σ w g.
+    pub(crate) z: f64,
+    /// Σ w g² d.
+    pub(crate) force: [f64; C],
+    /// Σ w g².
+    pub(crate) g2: f64,
+    /// Σ w g³ d dᵀ, the entries on and right of the diagonal.
+    pub(crate) outer: [[f64; C]; C],
+}
+
+impl<const C: usize> Default for PairSums<C> {
+    fn default() -> Self {
+        Self { z: 0.0, force: [0.0; C], g2: 0.0, outer: [[0.0; C]; C] }
+    }
+}
+
+/// [`PairSums`] lane by lane.
+#[derive(Clone, Copy)]
+struct Lanes<T, const C: usize> {
+    z: [T; LANES],
+    force: [[T; LANES]; C],
+    g2: [T; LANES],
+    outer: [[[T; LANES]; C]; C],
+}
+
+impl<T: Real, const C: usize> Lanes<T, C> {
+    const ZERO: Self = Self {
+        z: [T::ZERO; LANES],
+        force: [[T::ZERO; LANES]; C],
+        g2: [T::ZERO; LANES],
+        outer: [[[T::ZERO; LANES]; C]; C],
+    };
+
+    #[inline(always)]
+    fn add<const CURVATURE: bool>(&mut self, y: &[T; C], x: &[[T; LANES]; C], w: &[T; LANES]) {
+        let mut d = [[T::ZERO; LANES]; C];
+        let mut r = [T::ONE; LANES];
+        for c in 0..C {
+            for l in 0..LANES {
+                d[c][l] = y[c] - x[c][l];
+            }
+            for l in 0..LANES {
+                r[l] = d[c][l].mul_add_(d[c][l], r[l]);
+            }
+        }
+        let mut g = [T::ZERO; LANES];
+        let mut wg = [T::ZERO; LANES];
+        let mut wg2 = [T::ZERO; LANES];
+        for l in 0..LANES {
+            g[l] = T::ONE / r[l];
+        }
+        for l in 0..LANES {
+            wg[l] = w[l] * g[l];
+        }
+        for l in 0..LANES {
+            wg2[l] = wg[l] * g[l];
+        }
+        for l in 0..LANES {
+            self.z[l] = self.z[l] + wg[l];
+        }
+        for c in 0..C {
+            for l in 0..LANES {
+                self.force[c][l] = wg2[l].mul_add_(d[c][l], self.force[c][l]);
+            }
+        }
+        if CURVATURE {
+            self.add_curvature(&d, &g, &wg2);
+        }
+    }
+
+    #[inline(always)]
+    fn add_curvature(&mut self, d: &[[T; LANES]; C], g: &[T; LANES], wg2: &[T; LANES]) {
+        let mut wg3 = [T::ZERO; LANES];
+        for l in 0..LANES {
+            self.g2[l] = self.g2[l] + wg2[l];
+        }
+        for l in 0..LANES {
+            wg3[l] = wg2[l] * g[l];
+        }
+        for c in 0..C {
+            let mut wg3d = [T::ZERO; LANES];
+            for l in 0..LANES {
+                wg3d[l] = wg3[l] * d[c][l];
+            }
+            for e in c..C {
+                for l in 0..LANES {
+                    self.outer[c][e][l] = wg3d[l].mul_add_(d[e][l], self.outer[c][e][l]);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn flush<const CURVATURE: bool>(&self, sums: &mut PairSums<C>) {
+        sums.z += total(&self.z);
+        for c in 0..C {
+            sums.force[c] += total(&self.force[c]);
+        }
+        if CURVATURE {
+            sums.g2 += total(&self.g2);
+            for c in 0..C {
+                for e in c..C {
+                    sums.outer[c][e] += total(&self.outer[c][e]);
+                }
+            }
+        }
+    }
+}
+
+/// The sum of all lanes, in a fixed order.
+#[inline(always)]
+fn total<T: Real>(lanes: &[T; LANES]) -> f64 {
+    let mut half = [T::ZERO; LANES / 2];
+    for l in 0..LANES / 2 {
+        half[l] = lanes[l] + lanes[l + LANES / 2];
+    }
+    let mut quarter = [T::ZERO; LANES / 4];
+    for l in 0..LANES / 4 {
+        quarter[l] = half[l] + half[l + LANES / 4];
+    }
+    ((quarter[0] + quarter[2]) + (quarter[1] + quarter[3])).to_f64()
+}
+
+/// Adds the sums of `targets` over all sources in `chunks` to `sums`.
+pub(crate) fn add_chunks<T: Real, const C: usize, const CURVATURE: bool>(
+    arch: Arch,
+    targets: &[[T; C]],
+    sources: &Sources<T, C>,
+    chunks: std::ops::Range<usize>,
+    sums: &mut [PairSums<C>],
+) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let (tiles, rest) = targets.as_chunks::<TILE>();
+            let (tile_sums, rest_sums) = sums.as_chunks_mut::<TILE>();
+            for (tile, sums) in tiles.iter().zip(tile_sums) {
+                add_tile::<T, C, TILE, CURVATURE>(tile, sources, chunks.clone(), sums);
+            }
+            for (target, sums) in rest.iter().zip(rest_sums) {
+                let sums = std::slice::from_mut(sums);
+                let (one, _) = sums.as_chunks_mut::<1>();
+                add_tile::<T, C, 1, CURVATURE>(&[*target], sources, chunks.clone(), &mut one[0]);
+            }
+        },
+    );
+}
+
+#[inline(always)]
+fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
+    targets: &[[T; C]; R],
+    sources: &Sources<T, C>,
+    chunks: std::ops::Range<usize>,
+    sums: &mut [PairSums<C>; R],
+) {
+    let mut from = chunks.start;
+    while from < chunks.end {
+        let to = chunks.end.min(from + FLUSH);
+        let mut lanes = [Lanes::<T, C>::ZERO; R];
+        for chunk in from..to {
+            let (x, w) = sources.chunk(chunk);
+            for r in 0..R {
+                lanes[r].add::<CURVATURE>(&targets[r], &x, &w);
+            }
+        }
+        for r in 0..R {
+            lanes[r].flush::<CURVATURE>(&mut sums[r]);
+        }
+        from = to;
+    }
+}
+
+/// Adds the sums of one target over one chunk in which source `own` is the target itself.
+pub(crate) fn add_own_chunk<T: Real, const C: usize, const CURVATURE: bool>(
+    arch: Arch,
+    target: &[T; C],
+    sources: &Sources<T, C>,
+    own: usize,
+    sums: &mut PairSums<C>,
+) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let (x, mut w) = sources.chunk(own / LANES);
+            w[own % LANES] = T::ZERO;
+            let mut lanes = Lanes::<T, C>::ZERO;
+            lanes.add::<CURVATURE>(target, &x, &w);
+            lanes.flush::<CURVATURE>(sums);
+        },
+    );
+}
