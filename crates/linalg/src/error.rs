@@ -60,6 +60,18 @@ pub enum Error {
         /// The weight.
         value: f64,
     },
+    /// Every entry of a vector is the same where its variation is needed.
+    #[error("the {what} vector is constant")]
+    Constant {
+        /// Which vector.
+        what: &'static str,
+    },
+    /// A result is larger than any number.
+    #[error("the {what} of the data leaves the range of 64-bit numbers")]
+    OutOfRange {
+        /// Which result.
+        what: &'static str,
+    },
     /// A matrix decomposition did not converge.
     #[error("the {what} did not converge")]
     Decomposition {

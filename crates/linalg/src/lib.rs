@@ -6,18 +6,31 @@
 
 pub use faer;
 
+mod blocks;
 mod budget;
 pub mod check;
+mod distance;
 mod error;
+pub mod pca;
 pub mod progress;
 mod real;
 mod reduce;
 mod rows;
 pub mod seed;
+pub mod stats;
 
 pub use budget::MemoryBudget;
+pub use distance::dist_sq;
 pub use error::{Error, Result};
 pub use progress::Progress;
 pub use real::Real;
 pub use reduce::{ordered_sum, ordered_sums};
 pub use rows::Rows;
+
+#[cfg(test)]
+mod tests {
+    /// A pool of so many threads.
+    pub(crate) fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    }
+}

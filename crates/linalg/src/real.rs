@@ -43,16 +43,21 @@ pub trait Real:
     /// Widens to `f64`, exactly.
     fn to_f64(self) -> f64;
     /// Square root.
+    #[must_use]
     fn sqrt_(self) -> Self;
     /// Absolute value.
+    #[must_use]
     fn abs_(self) -> Self;
     /// Whether neither infinite nor NaN.
     fn is_finite_(self) -> bool;
     /// `self * a + b` with one rounding.
+    #[must_use]
     fn mul_add_(self, a: Self, b: Self) -> Self;
     /// The smaller of two numbers; the other one if one is NaN.
+    #[must_use]
     fn min_(self, other: Self) -> Self;
     /// The larger of two numbers; the other one if one is NaN.
+    #[must_use]
     fn max_(self, other: Self) -> Self;
 }
 

@@ -43,10 +43,7 @@ fn chunk_range(chunk: usize, n: usize) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pool(threads: usize) -> rayon::ThreadPool {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
-    }
+    use crate::tests::pool;
 
     #[test]
     fn sums_have_equal_bits_for_any_thread_count() {
