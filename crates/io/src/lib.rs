@@ -1,1 +1,32 @@
 //! File formats, atomic writers, bundled data sets and the data manifest of embex.
+//!
+//! [`read`] gives the matrix of a file with the names and groups that go with it, or an error
+//! that names the place. Every file is taken for hostile: declared lengths are held against the
+//! file and a memory budget before anything is allocated.
+
+mod atomic;
+mod checkpoint;
+mod element;
+mod error;
+mod idx;
+mod input;
+mod labels;
+mod matrix;
+mod npy;
+mod npz;
+mod options;
+mod read;
+mod stream;
+mod table;
+mod write;
+mod zip;
+
+pub use atomic::{AtomicDir, AtomicFile, Existing};
+pub use checkpoint::{read_checkpoint, write_checkpoint};
+pub use error::{Error, ErrorClass, Result};
+pub use input::{Column, ColumnValues, Embedding, Format, Input};
+pub use labels::Labels;
+pub use matrix::{Csr, Dense, Matrix, Values};
+pub use options::{Missing, ReadOptions};
+pub use read::{read, read_bytes, read_labels};
+pub use write::{CsvWriter, NpyNumber, NpyWriter, write_bytes, write_json, write_npy};

@@ -1,0 +1,177 @@
+//! The one entry for every format.
+
+use std::path::Path;
+
+use crate::{
+    ColumnValues, Error, Format, Input, Labels, Matrix, Missing, ReadOptions, Result, idx, npy,
+    npz,
+    options::Budget,
+    stream::{GZIP, Stream, unpacked_head},
+    table,
+};
+
+/// Reads a matrix and what its file says about rows and columns.
+///
+/// The format is told by the first bytes, then by the extension; gzip is unpacked where the
+/// format itself is not compressed. Values are refused unless all are finite
+/// ([`Missing::Keep`] keeps them). Nothing is allocated on the word of a file alone: declared
+/// lengths are held against the file and against [`ReadOptions::max_bytes`].
+///
+/// # Errors
+/// [`Error::In`] with the path and the cause; see [`Error::class`].
+///
+/// # Example
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("embex-io-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("flowers.csv");
+/// std::fs::write(&path, "name,width,length,kind\na,1,2.5,x\nb,3,4,y\n")?;
+/// let options = embex_io::ReadOptions::default().with_set_aside("kind");
+/// let input = embex_io::read(&path, &options)?;
+/// assert_eq!((input.matrix.n_rows(), input.matrix.n_cols()), (2, 2));
+/// assert_eq!(input.labels("kind")?.names, ["x", "y"]);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Input> {
+    let path = path.as_ref();
+    let read = || read_stream(Stream::open(path)?, options);
+    read().map_err(|error| error.in_file(path))
+}
+
+/// As [`read`], from memory; `name` stands for the file name.
+///
+/// # Errors
+/// As [`read`], without a path.
+///
+/// # Example
+/// ```
+/// let input = embex_io::read_bytes(b"1;2\n3;4\n".to_vec(), "a.csv", &Default::default())?;
+/// assert_eq!(input.matrix.values().get(3), 4.0);
+/// # Ok::<(), embex_io::Error>(())
+/// ```
+pub fn read_bytes(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Result<Input> {
+    read_stream(Stream::of_bytes(bytes, name), options)
+}
+
+/// Reads one label per sample: a text file with a label per line, a table (`column` names the
+/// column where there are several), idx labels, or a one-dimensional npy array.
+///
+/// # Errors
+/// [`Error::In`] with the path and the cause.
+pub fn read_labels(
+    path: impl AsRef<Path>,
+    column: Option<&str>,
+    options: &ReadOptions,
+) -> Result<Labels> {
+    let path = path.as_ref();
+    let read = || labels_of(Stream::open(path)?, column, options);
+    read().map_err(|error| error.in_file(path))
+}
+
+/// What the first bytes and the name tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Detected {
+    pub(crate) format: Format,
+    /// Extension in lower case, without `gz`.
+    pub(crate) extension: String,
+}
+
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+const HEAD: usize = 512;
+
+pub(crate) fn detect(stream: &mut Stream) -> Result<Detected> {
+    let mut head = stream.head(HEAD)?;
+    let mut name = stream.name().to_owned();
+    let is_gzip = head.starts_with(&GZIP);
+    if is_gzip {
+        head = unpacked_head(stream, HEAD)?;
+        name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
+    }
+    let extension = Path::new(&name).extension().unwrap_or_default();
+    let extension = extension.to_string_lossy().into_owned();
+    let format = by_content(&head).or_else(|| by_name(&extension, &name, &head));
+    let format = format.ok_or(Error::UnknownFormat)?;
+    if is_gzip && matches!(format, Format::Npz | Format::H5ad) {
+        return Err(Error::unsupported("gzip", "a format that must be read in any order"));
+    }
+    Ok(Detected { format, extension })
+}
+
+fn by_content(head: &[u8]) -> Option<Format> {
+    if head.starts_with(npy::MAGIC) {
+        Some(Format::Npy)
+    } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        Some(Format::Npz)
+    } else if head.starts_with(HDF5) {
+        Some(Format::H5ad)
+    } else if head.starts_with(b"%%MatrixMarket") {
+        Some(Format::MatrixMarket)
+    } else if idx::is_magic(head) {
+        Some(Format::Idx)
+    } else {
+        None
+    }
+}
+
+fn by_name(extension: &str, name: &str, head: &[u8]) -> Option<Format> {
+    let is_text = !head.contains(&0);
+    match extension {
+        "npy" => Some(Format::Npy),
+        "npz" => Some(Format::Npz),
+        "h5ad" | "h5" | "hdf5" => Some(Format::H5ad),
+        "mtx" => Some(Format::MatrixMarket),
+        "csv" | "tsv" | "tab" | "txt" => Some(Format::Table),
+        _ if name.ends_with("-ubyte") || extension == "idx" => Some(Format::Idx),
+        "" if is_text && !head.is_empty() => Some(Format::Table),
+        _ => None,
+    }
+}
+
+fn read_stream(mut stream: Stream, options: &ReadOptions) -> Result<Input> {
+    let detected = detect(&mut stream)?;
+    let budget = options.budget(stream.bytes());
+    let mut input = read_as(&detected, stream, options, &budget)?;
+    if options.transpose {
+        budget.claim("the matrix with rows and columns exchanged", 1, input.matrix.bytes())?;
+        input = input.transposed();
+    }
+    if options.missing == Missing::Refuse {
+        input.matrix.check_finite()?;
+    }
+    Ok(input)
+}
+
+fn read_as(
+    detected: &Detected,
+    stream: Stream,
+    options: &ReadOptions,
+    budget: &Budget,
+) -> Result<Input> {
+    let dense = |matrix| Input::new(detected.format, Matrix::Dense(matrix));
+    match detected.format {
+        Format::Npy => npy::read_matrix(&mut stream.payload(budget)?, budget).map(dense),
+        Format::Idx => idx::read_matrix(&mut stream.payload(budget)?, budget).map(dense),
+        Format::Table => table::read(stream.payload(budget)?, &detected.extension, options, budget),
+        Format::Npz => npz::read(stream, options, budget),
+        _ => Err(Error::UnknownFormat),
+    }
+}
+
+fn labels_of(mut stream: Stream, column: Option<&str>, options: &ReadOptions) -> Result<Labels> {
+    let detected = detect(&mut stream)?;
+    let budget = options.budget(stream.bytes());
+    let values: ColumnValues = match detected.format {
+        Format::Npy => npy::read_column(&mut stream.payload(&budget)?, &budget)?,
+        Format::Npz => npz::read_column(stream, column, &budget)?,
+        Format::Idx => idx::read_column(&mut stream.payload(&budget)?, &budget)?,
+        Format::Table => {
+            let payload = stream.payload(&budget)?;
+            table::read_column(payload, &detected.extension, column, options, &budget)?
+        }
+        _ => return Err(Error::UnknownFormat),
+    };
+    Ok(Labels::from_column(&values))
+}
