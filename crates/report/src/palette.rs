@@ -20,20 +20,24 @@ impl Rgb {
     }
 }
 
-/// Seven hues of Okabe and Ito's colour-blind-safe set (its black and yellow left out or
-/// darkened, since points are drawn on white and on black), then grey.
-const HUES: [Rgb; 8] = [
+/// Hues after Okabe and Ito's colour-blind-safe set (yellow darkened and black left out, since points
+/// are drawn on white and on black), then five more, grey last.
+const HUES: [Rgb; 12] = [
     Rgb(0, 114, 178),
     Rgb(230, 159, 0),
     Rgb(0, 158, 115),
     Rgb(213, 94, 0),
     Rgb(204, 121, 167),
     Rgb(86, 180, 233),
-    Rgb(190, 174, 20),
+    Rgb(176, 160, 20),
+    Rgb(104, 76, 184),
+    Rgb(158, 42, 96),
+    Rgb(196, 154, 108),
+    Rgb(122, 84, 48),
     Rgb(127, 127, 127),
 ];
 
-/// Colour of group `index`: eight hues, then the same lighter, then darker, and so on around.
+/// Colour of group `index`: twelve hues, then the same lighter, then darker, and so on around.
 pub fn group(index: usize) -> Rgb {
     let hue = HUES[index % HUES.len()];
     match (index / HUES.len()) % 3 {
@@ -101,12 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn groups_differ_for_24_and_stay_visible_on_white_and_black() {
-        let colours: Vec<Rgb> = (0..24).map(group).collect();
+    fn groups_differ_for_36_and_stay_visible_on_white_and_black() {
+        let colours: Vec<Rgb> = (0..36).map(group).collect();
         for (i, a) in colours.iter().enumerate() {
             assert!(colours[..i].iter().all(|b| a != b), "{i}");
         }
-        for c in &colours[..8] {
+        for c in &colours[..12] {
             assert!((0.08..0.6).contains(&luminance(*c)), "{c:?} {}", luminance(*c));
         }
     }
