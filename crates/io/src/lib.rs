@@ -5,12 +5,14 @@
 //! file and a memory budget before anything is allocated.
 
 mod atomic;
+mod bundled;
 mod checkpoint;
 mod element;
 mod error;
 mod idx;
 mod input;
 mod labels;
+mod manifest;
 mod matrix;
 mod npy;
 mod npz;
@@ -22,10 +24,14 @@ mod write;
 mod zip;
 
 pub use atomic::{AtomicDir, AtomicFile, Existing};
+pub use bundled::{BUNDLED, Digits, Pbmc3k};
 pub use checkpoint::{read_checkpoint, write_checkpoint};
 pub use error::{Error, ErrorClass, Result};
 pub use input::{Column, ColumnValues, Embedding, Format, Input};
 pub use labels::Labels;
+pub use manifest::{
+    DataFile, DataSet, FileStatus, locate, manifest, sha256_bytes, sha256_file, verify,
+};
 pub use matrix::{Csr, Dense, Matrix, Values};
 pub use options::{Missing, ReadOptions};
 pub use read::{read, read_bytes, read_labels};

@@ -44,7 +44,7 @@ impl Header {
         format!("{} {kind}", shape.join(" × ")).trim_start().to_owned()
     }
 
-    fn n_entries(&self) -> Result<u64> {
+    pub(crate) fn n_entries(&self) -> Result<u64> {
         let product = self.shape.iter().try_fold(1_u64, |n, &side| n.checked_mul(side));
         product.ok_or_else(|| Error::malformed(FORMAT, "the shape overflows"))
     }

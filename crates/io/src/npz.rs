@@ -106,6 +106,30 @@ impl<'a> Contents<'a> {
         })
     }
 
+    /// Integers of a type that must hold them all.
+    pub(crate) fn integers<T: TryFrom<i64>>(&mut self, name: &str) -> Result<Vec<T>> {
+        let wide: Vec<i64> = self.read(name, |payload, budget| {
+            let header = npy::read_header(payload)?;
+            let n = header.n_entries()?;
+            match header.descr {
+                Descr::Number(element) => element::read(payload, FORMAT, element, n, budget),
+                _ => Err(Error::malformed(FORMAT, format!("{name} holds no numbers"))),
+            }
+        })?;
+        let narrow = |value| {
+            let refuse = |_| Error::malformed(FORMAT, format!("{name} holds {value}"));
+            T::try_from(value).map_err(refuse)
+        };
+        wide.into_iter().map(narrow).collect()
+    }
+
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        match self.column(name)? {
+            ColumnValues::Text(texts) => Ok(texts.into_iter().flatten().collect()),
+            _ => Err(Error::malformed(FORMAT, format!("{name} holds no text"))),
+        }
+    }
+
     fn values(&mut self, name: &str) -> Result<Values> {
         self.read(name, |payload, budget| {
             let header = npy::read_header(payload)?;

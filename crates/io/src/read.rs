@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    ColumnValues, Error, Format, Input, Labels, Matrix, Missing, ReadOptions, Result, idx, npy,
-    npz,
+    ColumnValues, Error, Format, Input, Labels, Matrix, Missing, ReadOptions, Result, bundled, idx,
+    npy, npz,
     options::Budget,
     stream::{GZIP, Stream, unpacked_head},
     table,
@@ -12,7 +12,7 @@ use crate::{
 
 /// Reads a matrix and what its file says about rows and columns.
 ///
-/// The format is told by the first bytes, then by the extension; gzip is unpacked where the
+/// `bundled:digits` and `bundled:pbmc3k` are data sets inside this crate. Otherwise the format is told by the first bytes, then by the extension; gzip is unpacked where the
 /// format itself is not compressed. Values are refused unless all are finite
 /// ([`Missing::Keep`] keeps them). Nothing is allocated on the word of a file alone: declared
 /// lengths are held against the file and against [`ReadOptions::max_bytes`].
@@ -37,6 +37,9 @@ use crate::{
 /// ```
 pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Input> {
     let path = path.as_ref();
+    if let Some(name) = path.to_str().and_then(|path| path.strip_prefix("bundled:")) {
+        return bundled::read(name, options).map_err(|error| error.in_file(path));
+    }
     let read = || read_stream(Stream::open(path)?, options);
     read().map_err(|error| error.in_file(path))
 }

@@ -23,10 +23,10 @@ fn npy_files_of_every_type_and_order_hold_the_same_numbers() {
     for name in types.iter().flat_map(|t| [format!("{t}.npy"), format!("{t}_big_fortran.npy")]) {
         let input = read(data("npy").join(&name), &ReadOptions::default()).unwrap();
         assert_eq!((input.matrix.n_rows(), input.matrix.n_cols()), (4, 3), "{name}");
-        let expected: Vec<f64> = match name.starts_with("b1") {
-            true => expected.iter().map(|&v| f64::from(v != 0.0)).collect(),
-            false => expected.clone(),
-        };
+        let truth = |v: &f64| f64::from(*v != 0.0);
+        let is_truth = name.starts_with("b1");
+        let expected =
+            if is_truth { expected.iter().map(truth).collect() } else { expected.clone() };
         assert_eq!(values(&input.matrix), expected, "{name}");
     }
     let packed = read(data("npy/f4.npy.gz"), &ReadOptions::default()).unwrap();
