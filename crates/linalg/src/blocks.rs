@@ -204,8 +204,14 @@ mod tests {
         let (means, factors) = (vec![1.0; 20], vec![3.0; 20]);
         let centred = Centred { x: x.as_ref(), means: &means, factors: &factors };
         let (mut rows, mut columns) = (Vec::new(), Vec::new());
-        let _ = centred.for_row_blocks(|_, b| Ok::<(), ()>(rows.extend_from_slice(b)));
-        let _ = centred.for_column_blocks(|_, b| Ok::<(), ()>(columns.extend_from_slice(b)));
+        let Ok(()) = centred.for_row_blocks(|_, block| {
+            rows.extend_from_slice(block);
+            Ok::<(), Infallible>(())
+        });
+        let Ok(()) = centred.for_column_blocks(|_, block| {
+            columns.extend_from_slice(block);
+            Ok::<(), Infallible>(())
+        });
         let turned: Vec<f64> = (0..600).map(|p| columns[(p % 20) * 30 + p / 20]).collect();
         assert_eq!(max_abs_error(&rows, &turned), 0.0);
     }

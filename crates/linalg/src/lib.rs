@@ -11,6 +11,7 @@ mod budget;
 pub mod check;
 mod distance;
 mod error;
+pub mod kmeans;
 pub mod pca;
 pub mod progress;
 mod real;
@@ -34,3 +35,7 @@ mod tests {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -24,7 +24,7 @@ pub fn ranks(values: &[f64]) -> Result<Vec<f64>> {
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
     for tie in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let mean = first as f64 + (tie.len() as f64 + 1.0) / 2.0;
+        let mean = 0.5 * (2 * first + tie.len() + 1) as f64;
         for &i in tie {
             ranks[i] = mean;
         }
