@@ -20,6 +20,7 @@ mod options;
 mod read;
 mod stream;
 mod table;
+mod usage;
 mod write;
 mod zip;
 
@@ -35,4 +36,5 @@ pub use manifest::{
 pub use matrix::{Csr, Dense, Matrix, Values};
 pub use options::{Missing, ReadOptions};
 pub use read::{read, read_bytes, read_labels};
+pub use usage::Usage;
 pub use write::{CsvWriter, NpyNumber, NpyWriter, write_bytes, write_json, write_npy};
