@@ -8,6 +8,7 @@ mod kd;
 mod knn;
 mod neighbours;
 mod points;
+pub mod quadtree;
 mod ranked;
 mod search;
 

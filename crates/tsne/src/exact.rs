@@ -4,8 +4,8 @@ use embex_linalg::Real;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::pairs::{LANES, PairSums, Sources, add_chunks, add_own_chunk};
-use crate::repulsion::{Curvature, Repulsion, RepulsionSums};
+use crate::pairs::{LANES, PairSums, Sources, add_chunks, add_own_block};
+use crate::repulsion::{Repulsion, RepulsionSums};
 
 /// Sums over all n² pairs, in lanes; the twin that approximations are measured against.
 ///
@@ -54,9 +54,7 @@ impl<T: Real, const C: usize> Exact<T, C> {
         let blocks = self.sums.par_chunks_mut(LANES).zip(y.par_chunks(LANES));
         blocks.enumerate().for_each(|(own, (sums, targets))| {
             add_chunks::<T, C, CURVATURE>(arch, targets, sources, 0..own, sums);
-            for (r, (target, sums)) in targets.iter().zip(&mut *sums).enumerate() {
-                add_own_chunk::<T, C, CURVATURE>(arch, target, sources, own * LANES + r, sums);
-            }
+            add_own_block::<T, C, CURVATURE>(arch, targets, sources, own..own + 1, sums);
             add_chunks::<T, C, CURVATURE>(arch, targets, sources, own + 1..n_chunks, sums);
         });
     }
@@ -74,15 +72,5 @@ fn write_sums<T: Real, const C: usize>(
     out.curvature.clear();
     if curvature {
         out.curvature.extend(sums.iter().map(PairSums::curvature));
-    }
-}
-
-impl<const C: usize> PairSums<C> {
-    /// The curvature, both triangles filled.
-    pub(crate) fn curvature<T: Real>(&self) -> Curvature<T, C> {
-        let outer = std::array::from_fn(|c| {
-            std::array::from_fn(|e| T::from_f64(self.outer[c.min(e)][c.max(e)]))
-        });
-        Curvature { g2: T::from_f64(self.g2), outer }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod affinity;
 mod bandwidth;
+mod barnes_hut;
 pub mod divergence;
 mod error;
 mod exact;
@@ -14,8 +15,10 @@ pub mod step;
 mod update;
 
 pub use affinity::{Affinities, Conditionals};
+pub use barnes_hut::BarnesHut;
 pub use divergence::Divergence;
+pub use embex_trees::Metric;
 pub use error::{Error, Result};
 pub use exact::Exact;
 pub use optimizer::{MapEvery, Optimizer, OptimizerState, Record, StopReason};
-pub use params::{Init, LearningRate, Method, Metric, Precision, TsneParams};
+pub use params::{Init, LearningRate, Method, Precision, TsneParams};

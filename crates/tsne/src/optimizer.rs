@@ -9,7 +9,7 @@ use crate::exact::Exact;
 use crate::repulsion::{Repulsion, RepulsionSums};
 use crate::step::{Edges, StepObserver, StepView};
 use crate::update::{Factors, Moving, update};
-use crate::{Affinities, Error, Result, TsneParams};
+use crate::{Affinities, BarnesHut, Error, Method, Result, TsneParams};
 
 /// A finished map narrower than this never left its start.
 const LEAST_SPREAD: f64 = 1e-8;
@@ -148,7 +148,7 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
             edges: affinities.edges(),
             entropy: entropy(affinities),
             learning_rate: params.learning_rate_for(n_samples),
-            repulsion: repulsion_for(),
+            repulsion: repulsion_for(params, n_samples),
             sums: RepulsionSums::default(),
             partial: Vec::new(),
             y_next: vec![[T::ZERO; C]; n_samples],
@@ -414,8 +414,14 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
 }
 
 /// The repulsion method of `params` for this many samples.
-fn repulsion_for<T: Real, const C: usize>() -> Box<dyn Repulsion<T, C>> {
-    Box::new(Exact::default())
+fn repulsion_for<T: Real, const C: usize>(
+    params: &TsneParams,
+    n_samples: usize,
+) -> Box<dyn Repulsion<T, C>> {
+    match params.method_for(n_samples) {
+        Method::BarnesHut => Box::new(BarnesHut::new(params.angle)),
+        Method::Exact | Method::Auto => Box::new(Exact::default()),
+    }
 }
 
 /// Below this, squares of distances are no normal numbers of `T`.

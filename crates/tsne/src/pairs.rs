@@ -6,6 +6,8 @@
 use embex_linalg::Real;
 use pulp::Arch;
 
+use crate::repulsion::Curvature;
+
 /// Sources handled together; fixed, because the last bits of every sum depend on it.
 pub(crate) const LANES: usize = 16;
 
@@ -40,6 +42,15 @@ impl<T: Real, const C: usize> Sources<T, C> {
             axis.push(y);
         }
         self.weights.push(weight);
+    }
+
+    /// Appends points of weight 1 from one slice per axis.
+    #[inline]
+    pub(crate) fn extend(&mut self, coords: &[&[T]; C], positions: std::ops::Range<usize>) {
+        for (axis, coords) in self.coords.iter_mut().zip(coords) {
+            axis.extend_from_slice(&coords[positions.clone()]);
+        }
+        self.weights.resize(self.weights.len() + positions.len(), T::ONE);
     }
 
     /// Fills the last chunk with sources of weight 0.
@@ -82,6 +93,22 @@ pub(crate) struct PairSums<const C: usize> {
 impl<const C: usize> Default for PairSums<C> {
     fn default() -> Self {
         Self { z: 0.0, force: [0.0; C], g2: 0.0, outer: [[0.0; C]; C] }
+    }
+}
+
+impl<const C: usize> PairSums<C> {
+    /// Adds partners at distance 0.
+    pub(crate) fn add_coincident(&mut self, count: usize) {
+        self.z += count as f64;
+        self.g2 += count as f64;
+    }
+
+    /// The curvature, both triangles filled.
+    pub(crate) fn curvature<T: Real>(&self) -> Curvature<T, C> {
+        let outer = std::array::from_fn(|c| {
+            std::array::from_fn(|e| T::from_f64(self.outer[c.min(e)][c.max(e)]))
+        });
+        Curvature { g2: T::from_f64(self.g2), outer }
     }
 }
 
@@ -241,22 +268,39 @@ fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
     }
 }
 
-/// Adds the sums of one target over one chunk in which source `own` is the target itself.
-pub(crate) fn add_own_chunk<T: Real, const C: usize, const CURVATURE: bool>(
+/// Adds the sums of targets over sources of which the first are the targets themselves, in
+/// order: a target is not its own partner.
+pub(crate) fn add_own_chunks<T: Real, const C: usize, const CURVATURE: bool>(
     arch: Arch,
-    target: &[T; C],
+    targets: &[[T; C]],
     sources: &Sources<T, C>,
-    own: usize,
-    sums: &mut PairSums<C>,
+    sums: &mut [PairSums<C>],
+) {
+    add_own_block::<T, C, CURVATURE>(arch, targets, sources, 0..sources.len() / LANES, sums);
+}
+
+/// [`add_own_chunks`] where the targets are the sources from the first chunk on.
+pub(crate) fn add_own_block<T: Real, const C: usize, const CURVATURE: bool>(
+    arch: Arch,
+    targets: &[[T; C]],
+    sources: &Sources<T, C>,
+    chunks: std::ops::Range<usize>,
+    sums: &mut [PairSums<C>],
 ) {
     arch.dispatch(
         #[inline(always)]
         || {
-            let (x, mut w) = sources.chunk(own / LANES);
-            w[own % LANES] = T::ZERO;
-            let mut lanes = Lanes::<T, C>::ZERO;
-            lanes.add::<CURVATURE>(target, &x, &w);
-            lanes.flush::<CURVATURE>(sums);
+            for (r, (target, sums)) in targets.iter().zip(sums).enumerate() {
+                let mut lanes = Lanes::<T, C>::ZERO;
+                for (at, chunk) in chunks.clone().enumerate() {
+                    let (x, mut w) = sources.chunk(chunk);
+                    for l in 0..LANES {
+                        w[l] = if at * LANES + l == r { T::ZERO } else { w[l] };
+                    }
+                    lanes.add::<CURVATURE>(target, &x, &w);
+                }
+                lanes.flush::<CURVATURE>(sums);
+            }
         },
     );
 }

@@ -1,20 +1,9 @@
 //! Settings of a map.
 
 use embex_linalg::Error::Setting;
+use embex_trees::Metric;
 
 use crate::{Error, Result};
-
-/// How distances between samples are measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Metric {
-    /// Euclidean distance.
-    #[default]
-    Euclidean,
-    /// Euclidean distance of the rows scaled to length 1: its square is 2 (1 − cos).
-    Cosine,
-}
 
 /// How the repulsive forces are summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
