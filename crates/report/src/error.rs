@@ -87,6 +87,9 @@ pub enum Error {
     /// Writing the output failed.
     #[error("the output cannot be written: {0}")]
     Write(#[from] std::io::Error),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] embex_io::Error),
     /// A file of a result folder is not there.
     #[error("{path:?} is missing; is this a result folder of embex?")]
     Missing {

@@ -3,6 +3,7 @@
 //! Everything here turns plain data into text: no algorithm, no clock. Numbers are made elsewhere.
 //!
 //! - [`page`]: the page a run leaves behind, one HTML file;
+//! - [`RunResult`]: the files of a result folder, written and read back;
 //! - [`plot`]: static figures as SVG;
 //! - [`claims`], [`CellRecord`], [`Reproduction`]: the papers' numbers beside ours;
 //! - [`Table`], [`text`], [`palette`]: what the others are written with.
@@ -11,6 +12,7 @@ mod error;
 mod matrix;
 mod record;
 mod reproduction;
+mod run_result;
 mod table;
 
 pub mod claims;
@@ -24,4 +26,5 @@ pub use error::{Error, Result};
 pub use matrix::Matrix;
 pub use record::{CellRecord, Environment};
 pub use reproduction::{DataNote, Figure, Reproduction, Section};
+pub use run_result::{PhaseTime, RunRecord, RunResult, SCHEMA};
 pub use table::{Entry, Table};

@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn csv_has_one_row_per_claim_and_method() {
         let csv = report().to_csv();
-        let rows: Vec<&str> = csv.trim_end().split("\r\n").collect();
+        let rows: Vec<&str> = csv.lines().collect();
         assert_eq!(rows.len(), 1 + 3 + 1);
         assert!(rows.iter().all(|row| row.matches(',').count() == 17));
         assert!(rows[4].ends_with("not run,mnist is missing"));

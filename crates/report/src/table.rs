@@ -82,7 +82,7 @@ impl From<Option<f64>> for Entry {
 /// use embex_report::Table;
 /// let table = Table::new("Times", &["method", "seconds"]).with_row(["a|b".into(), 1.5.into()]);
 /// assert!(table.to_markdown().contains(r"| a\|b | 1.5 |"));
-/// assert_eq!(table.to_csv(), "method,seconds\r\na|b,1.5\r\n");
+/// assert_eq!(table.to_csv(), "method,seconds\na|b,1.5\n");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -159,14 +159,14 @@ impl Table {
         out
     }
 
-    /// CSV as in RFC 4180, with a header row; numbers in full.
+    /// CSV with a header row, quoted as in RFC 4180, lines ended by `\n`; numbers in full.
     pub fn to_csv(&self) -> String {
         let names: Vec<String> = self.columns.iter().map(|name| text::csv_field(name)).collect();
-        let mut out = names.join(",") + "\r\n";
+        let mut out = names.join(",") + "\n";
         for row in &self.rows {
             let fields: Vec<String> =
                 self.entries(row).map(|entry| text::csv_field(&entry.exact())).collect();
-            out += &(fields.join(",") + "\r\n");
+            out += &(fields.join(",") + "\n");
         }
         out
     }
@@ -181,7 +181,7 @@ mod tests {
         let table = Table::new("<b>", &["x"]).with_row(["</td><script>".into()]);
         let html = table.to_html();
         assert!(!html.contains("<script>") && !html.contains("<b>"));
-        assert!(table.to_csv().starts_with("x\r\n"));
+        assert!(table.to_csv().starts_with("x\n"));
     }
 
     #[test]
@@ -189,13 +189,13 @@ mod tests {
         let mut table = Table::new("t", &["a", "b"]);
         table.push([1.0.into()]);
         table.push([1.0.into(), 2.0.into(), 3.0.into()]);
-        assert_eq!(table.to_csv(), "a,b\r\n1,\r\n1,2\r\n");
+        assert_eq!(table.to_csv(), "a,b\n1,\n1,2\n");
     }
 
     #[test]
     fn csv_keeps_every_digit_and_shows_no_nan() {
         let table = Table::new("t", &["a", "b"]).with_row([0.1_f64.into(), f64::NAN.into()]);
-        assert_eq!(table.to_csv(), "a,b\r\n0.1,\r\n");
+        assert_eq!(table.to_csv(), "a,b\n0.1,\n");
         let spread = Entry::MeanSd { mean: 0.9612, sd: 0.0123, n: 5 };
         assert_eq!(spread.show(), "0.961 ± 0.012");
         assert_eq!(Entry::MeanSd { mean: 0.5, sd: f64::NAN, n: 1 }.show(), "0.5");

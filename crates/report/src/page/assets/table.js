@@ -90,5 +90,5 @@ function csv() {
     const names = [data.groupNames[Math.floor(row / D)], meta.features[row % D]].map(field);
     lines.push([...names, ...data.summary.map((c) => String(c.values[row]))].join(","));
   }
-  return lines.join("\r\n") + "\r\n";
+  return lines.join("\n") + "\n";
 }

@@ -1,0 +1,195 @@
+//! Reading a result folder back. Nothing in it is trusted: a folder may be old, cut or edited.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use csv::StringRecord;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::write::prefix;
+use super::{Kind, LayerFacts, RunRecord, RunResult, SCHEMA, TopFacts, files};
+use crate::page::{Layer, LayerData, PageInput, Summary, TopFeatures};
+use crate::{Error, Matrix, Result};
+
+pub(super) fn all(dir: &Path) -> Result<RunResult> {
+    let mut run: RunRecord = checked_run(dir)?;
+    let facts = std::mem::take(&mut run.page);
+    let coords = matrix(&dir.join(files::EMBEDDING))?;
+    let mut page = PageInput::new(&facts.title, coords, features(&dir.join(files::FEATURES))?);
+    let (names, of_point) = points(&dir.join(files::POINTS))?;
+    if facts.named_points {
+        page.point_names = names;
+    }
+    page.groups = facts.groups(of_point);
+    for each in &facts.layers {
+        page.layers.push(layer(dir, each)?);
+    }
+    page.summary = summary(&page, &dir.join(files::IMPORTANCE))?;
+    if let Some(top) = &facts.top {
+        page.top = Some(top_points(&page, top, &dir.join(files::TOP_POINTS))?);
+    }
+    page.saturation = facts.saturation();
+    page.image = facts.image();
+    page.notices = facts.notices;
+    page.check().map_err(|error| damaged(dir, error.to_string()))?;
+    Ok(RunResult { page, run, quality: json::<Value>(&dir.join(files::QUALITY))? })
+}
+
+fn damaged(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Damaged { path: path.to_owned(), problem: problem.into() }
+}
+
+fn open(path: &Path) -> Result<File> {
+    match File::open(path) {
+        Ok(file) => Ok(file),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Missing { path: path.to_owned() })
+        }
+        Err(error) => Err(damaged(path, error.to_string())),
+    }
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let reader = std::io::BufReader::new(open(path)?);
+    serde_json::from_reader(reader).map_err(|error| damaged(path, error.to_string()))
+}
+
+/// The record, its layout looked at before its fields.
+fn checked_run(dir: &Path) -> Result<RunRecord> {
+    let path = dir.join(files::RUN);
+    let value: Value = json(&path)?;
+    let found = value.get("schema").and_then(Value::as_u64);
+    let found = found.ok_or_else(|| damaged(&path, "it has no schema number"))?;
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    if found > SCHEMA {
+        return Err(Error::Schema { path, found, supported: SCHEMA });
+    }
+    serde_json::from_value(value).map_err(|error| damaged(&path, error.to_string()))
+}
+
+fn matrix(path: &Path) -> Result<Matrix<f32>> {
+    drop(open(path)?); // a missing file is named as one of a result folder
+    let input = embex_io::read(path, &embex_io::ReadOptions::default())?.matrix;
+    let (n_rows, n_cols) = (input.n_rows(), input.n_cols());
+    Matrix::new(n_rows, n_cols, input.into_dense_f32(u64::MAX)?)
+}
+
+fn layer(dir: &Path, facts: &LayerFacts) -> Result<Layer> {
+    let data = if facts.components {
+        let prefix = prefix(facts.kind);
+        LayerData::Components {
+            scores: matrix(&dir.join(format!("{prefix}{}", files::SCORES)))?,
+            loadings: matrix(&dir.join(format!("{prefix}{}", files::LOADINGS)))?,
+        }
+    } else {
+        LayerData::Dense(matrix(&dir.join(facts.kind.file()))?)
+    };
+    Ok(Layer { kind: facts.kind.into(), about: facts.about.clone(), data })
+}
+
+/// Calls `take` for each row of a table; its errors name the row.
+fn rows(
+    path: &Path,
+    columns: &[&str],
+    mut take: impl FnMut(&StringRecord) -> std::result::Result<(), String>,
+) -> Result<()> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes).map_err(|error| damaged(path, error.to_string()))?;
+    if bytes.last() != Some(&b'\n') {
+        return Err(damaged(path, "its last line is cut")); // a number may be cut and still be one
+    }
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().map_err(|error| damaged(path, error.to_string()))?;
+    if header.iter().ne(columns.iter().copied()) {
+        return Err(damaged(path, format!("its columns are not {}", columns.join(","))));
+    }
+    for (at, row) in reader.records().enumerate() {
+        let row = row.map_err(|error| damaged(path, error.to_string()))?;
+        take(&row).map_err(|problem| damaged(path, format!("row {}: {problem}", at + 1)))?;
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(cell: &str, what: &str) -> std::result::Result<T, String> {
+    cell.parse().map_err(|_| format!("{what} is {cell:?}, not a number"))
+}
+
+fn points(path: &Path) -> Result<(Vec<String>, Vec<u32>)> {
+    let (mut names, mut groups) = (Vec::new(), Vec::new());
+    rows(path, &["point", "name", "group_index", "group"], |row| {
+        names.push(row[1].to_owned());
+        groups.push(if row[2].is_empty() { 0 } else { number(&row[2], "group_index")? });
+        Ok(())
+    })?;
+    Ok((names, groups))
+}
+
+fn features(path: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    rows(path, &["index", "feature"], |row| {
+        names.push(row[1].to_owned());
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// The summary: groups × features rows in order; a column is there if its first cell is.
+fn summary(page: &PageInput, path: &Path) -> Result<Summary> {
+    if !path.exists() {
+        return Ok(Summary::default());
+    }
+    let (n_groups, n_features) = (page.n_groups(), page.features.len());
+    let names = Summary::default().columns().map(|(name, _)| name);
+    let header: Vec<&str> = ["group", "feature"].into_iter().chain(names).collect();
+    let mut columns: [Vec<f64>; 5] = Default::default();
+    let mut at = 0;
+    rows(path, &header, |row| {
+        if page.features.get(at % n_features.max(1)).is_none_or(|name| *name != row[1]) {
+            return Err(format!("feature {:?} is out of order", &row[1]));
+        }
+        for (column, cell) in columns.iter_mut().zip(row.iter().skip(2)) {
+            if !cell.is_empty() {
+                column.push(number(cell, "an entry")?);
+            }
+        }
+        at += 1;
+        Ok(())
+    })?;
+    let [importance, sensitivity, jacobian_norm, signed_mean, contrast] =
+        columns.map(|column| match column.len() {
+            0 => Ok(None),
+            _ => Matrix::new(n_groups, n_features, column)
+                .map(Some)
+                .map_err(|error| damaged(path, error.to_string())),
+        });
+    Ok(Summary {
+        importance: importance?,
+        sensitivity: sensitivity?,
+        jacobian_norm: jacobian_norm?,
+        signed_mean: signed_mean?,
+        contrast: contrast?,
+    })
+}
+
+fn top_points(page: &PageInput, facts: &TopFacts, path: &Path) -> Result<TopFeatures> {
+    let (n, k) = (page.n_points(), facts.k);
+    let cells = n.checked_mul(k).filter(|_| k <= page.features.len());
+    let cells =
+        cells.ok_or_else(|| damaged(path, format!("{k} features per point are too many")))?;
+    let mut features = vec![TopFeatures::NONE; cells];
+    let mut values = vec![0.0; cells];
+    rows(path, &["point", "rank", "feature_index", "feature", "score"], |row| {
+        let (i, rank): (usize, usize) = (number(&row[0], "point")?, number(&row[1], "rank")?);
+        if i >= n || rank == 0 || rank > k {
+            return Err(format!("there is no rank {rank} of point {i}"));
+        }
+        let at = i * k + rank - 1;
+        features[at] = number(&row[2], "feature_index")?;
+        values[at] = number(&row[4], "score")?;
+        Ok(())
+    })?;
+    let kind = facts.kind.map(Kind::into);
+    Ok(TopFeatures { k, features, values, kind })
+}

@@ -1,0 +1,145 @@
+//! Writing a result folder.
+
+use std::io::Write;
+use std::path::Path;
+
+use embex_io::{AtomicFile, CsvWriter, write_json, write_npy};
+
+use super::{Kind, PageFacts, RunRecord, RunResult, files};
+use crate::page::{self, Layer, LayerData, PageInput, PageOptions, TopFeatures};
+use crate::{Error, Matrix, Result};
+
+/// Features listed per group in `top_features.csv`.
+const TOP_PER_GROUP: usize = 50;
+
+pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
+    let page = &result.page;
+    matrix(&dir.join(files::EMBEDDING), &page.coords)?;
+    points(page, &dir.join(files::POINTS))?;
+    features(page, &dir.join(files::FEATURES))?;
+    for each in &page.layers {
+        layer(each, dir)?;
+    }
+    if page.summary.columns().iter().any(|(_, matrix)| matrix.is_some()) {
+        importance(page, &dir.join(files::IMPORTANCE))?;
+        top_groups(page, &dir.join(files::TOP_GROUPS))?;
+    }
+    if let Some(top) = &page.top {
+        top_points(page, top, &dir.join(files::TOP_POINTS))?;
+    }
+    write_json(dir.join(files::QUALITY), &result.quality)?;
+    let run = RunRecord { page: PageFacts::of(page), ..result.run.clone() };
+    Ok(write_json(dir.join(files::RUN), &run)?)
+}
+
+pub(super) fn page(result: &RunResult, dir: &Path, options: &PageOptions) -> Result<()> {
+    let shown = PageInput { run: result.facts(), ..result.page.clone() };
+    let mut file = AtomicFile::create(dir.join(files::PAGE))?;
+    page::write(&shown, options, &mut file)?;
+    file.flush().map_err(Error::Write)?;
+    Ok(file.commit()?)
+}
+
+fn matrix(path: &Path, matrix: &Matrix<f32>) -> Result<()> {
+    Ok(write_npy(path, &[matrix.n_rows(), matrix.n_cols()], matrix.as_slice())?)
+}
+
+fn layer(layer: &Layer, dir: &Path) -> Result<()> {
+    let path = dir.join(Kind::from(layer.kind).file());
+    match &layer.data {
+        LayerData::Dense(dense) => {
+            if dense.as_slice().iter().all(|&v| (0.0..=255.0).contains(&v) && v.fract() == 0.0) {
+                let bytes: Vec<u8> = dense.as_slice().iter().map(|&v| v as u8).collect();
+                return Ok(write_npy(path, &[dense.n_rows(), dense.n_cols()], &bytes)?);
+            }
+            matrix(&path, dense)
+        }
+        LayerData::Components { scores, loadings } => {
+            let prefix = prefix(Kind::from(layer.kind));
+            matrix(&dir.join(format!("{prefix}{}", files::SCORES)), scores)?;
+            matrix(&dir.join(format!("{prefix}{}", files::LOADINGS)), loadings)
+        }
+    }
+}
+
+/// Attributions have the plain names; other layers in this form are told apart by a prefix.
+pub(super) const fn prefix(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Attribution => "",
+        Kind::Value => "values_",
+        Kind::Importance => "point_importance_",
+    }
+}
+
+fn points(page: &PageInput, path: &Path) -> Result<()> {
+    let mut csv = CsvWriter::create(path, ["point", "name", "group_index", "group"])?;
+    for i in 0..page.n_points() {
+        let name = page.point_names.get(i).map_or("", String::as_str);
+        let (index, group) = page.groups.as_ref().map_or((String::new(), ""), |groups| {
+            let g = groups.of_point[i];
+            (g.to_string(), groups.names[g as usize].as_str())
+        });
+        csv.row([i.to_string().as_str(), name, &index, group])?;
+    }
+    Ok(csv.finish()?)
+}
+
+fn features(page: &PageInput, path: &Path) -> Result<()> {
+    let mut csv = CsvWriter::create(path, ["index", "feature"])?;
+    for (d, name) in page.features.iter().enumerate() {
+        csv.row([d.to_string().as_str(), name])?;
+    }
+    Ok(csv.finish()?)
+}
+
+/// Names of the groups of a summary; one for all points where there are none.
+fn group_names(page: &PageInput) -> Vec<&str> {
+    match &page.groups {
+        Some(groups) => groups.names.iter().map(String::as_str).collect(),
+        None => vec!["all points"],
+    }
+}
+
+/// The five numbers of a group and feature, empty where unknown.
+fn numbers(page: &PageInput, g: usize, d: usize) -> impl Iterator<Item = String> {
+    let cell =
+        move |m: &Option<Matrix<f64>>| m.as_ref().map_or(String::new(), |m| m.at(g, d).to_string());
+    page.summary.columns().map(|(_, matrix)| cell(matrix)).into_iter()
+}
+
+fn importance(page: &PageInput, path: &Path) -> Result<()> {
+    let names = page.summary.columns().map(|(name, _)| name);
+    let mut csv = CsvWriter::create(path, ["group", "feature"].into_iter().chain(names))?;
+    for (g, group) in group_names(page).into_iter().enumerate() {
+        for (d, feature) in page.features.iter().enumerate() {
+            let names = [group.to_owned(), feature.clone()];
+            csv.row(names.into_iter().chain(numbers(page, g, d)))?;
+        }
+    }
+    Ok(csv.finish()?)
+}
+
+fn top_groups(page: &PageInput, path: &Path) -> Result<()> {
+    let names = page.summary.columns().map(|(name, _)| name);
+    let mut csv = CsvWriter::create(path, ["group", "rank", "feature"].into_iter().chain(names))?;
+    for (g, group) in group_names(page).into_iter().enumerate() {
+        for (rank, d) in page.summary.ranked(g).into_iter().take(TOP_PER_GROUP).enumerate() {
+            let names = [group.to_owned(), (rank + 1).to_string(), page.features[d].clone()];
+            csv.row(names.into_iter().chain(numbers(page, g, d)))?;
+        }
+    }
+    Ok(csv.finish()?)
+}
+
+fn top_points(page: &PageInput, top: &TopFeatures, path: &Path) -> Result<()> {
+    let mut csv = CsvWriter::create(path, ["point", "rank", "feature_index", "feature", "score"])?;
+    for at in 0..top.features.len() {
+        let (i, rank, d) = (at / top.k, at % top.k + 1, top.features[at]);
+        if d != TopFeatures::NONE {
+            let (i, rank, index) = (i.to_string(), rank.to_string(), d.to_string());
+            let score = top.values[at].to_string();
+            csv.row([&i, &rank, &index, &page.features[d as usize], &score])?;
+        }
+    }
+    Ok(csv.finish()?)
+}
