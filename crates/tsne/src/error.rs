@@ -1,5 +1,7 @@
 //! Why a map could not be made.
 
+use crate::attribution::Formula;
+
 /// What is wrong with the data, the affinities, a setting or the run.
 ///
 /// Rows and columns count from 0.
@@ -135,6 +137,43 @@ pub enum Error {
         got: usize,
         /// Columns needed.
         expected: usize,
+    },
+    /// The text names no attribution mode.
+    #[error(
+        "`{text}` is no attribution mode; it reads FORMULA[:DERIVATIVE][:BANDWIDTH] with \
+         published, paper or corrected; restricted or fixed_point; fixed or aware"
+    )]
+    UnknownMode {
+        /// The text.
+        text: String,
+    },
+    /// The formula leaves the bandwidth's own derivative out, so it cannot be aware of it.
+    #[error("the formula {formula} has fixed bandwidths")]
+    AwareBandwidth {
+        /// The formula.
+        formula: Formula,
+    },
+    /// The clip is not positive, or the formula has none.
+    #[error("cannot clip at {clip}: a clip is positive, finite and part of the published formula")]
+    Clip {
+        /// The clip.
+        clip: f64,
+    },
+    /// Attributions were asked for at a step that the run does not reach.
+    #[error("no attribution at step {step}: the run made {n_steps} updates")]
+    StepNotReached {
+        /// Step asked for, in completed updates.
+        step: usize,
+        /// Updates of the run.
+        n_steps: usize,
+    },
+    /// The attribution recursion left the range of numbers.
+    #[error("the attributions of step {step} overflow at update {update}")]
+    AttributionOverflow {
+        /// Step attributed.
+        step: usize,
+        /// Update at which it happened.
+        update: usize,
     },
 }
 

@@ -1,6 +1,7 @@
 //! t-SNE with feature attributions.
 
 pub mod affinity;
+pub mod attribution;
 mod bandwidth;
 mod barnes_hut;
 pub mod divergence;

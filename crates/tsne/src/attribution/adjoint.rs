@@ -1,0 +1,468 @@
+//! One scalar at one step, backwards: one number per entry of P.
+//!
+//! The recursion F ← F + V, V ← μ V − η ∘ (A F + e φ) is linear, so its derivative can be
+//! swept from the end: with f̄, v̄ the derivatives of the scalar by F and V,
+//! v ← v̄ + f̄, b ← −e η ∘ v, f̄ ← f̄ − A (η ∘ v), v̄ ← μ v, and S_ij = Σ_t b_i(t) · φ_ij(t).
+//! The sweep goes by blocks of [`LANES`] updates: lanes run over time, so that a block of one
+//! neighbour is one contiguous line and nothing is gathered; A's attractive part is summed in
+//! the same pass, so an update of the map pays only for the copy of what it did.
+
+use embex_linalg::Real;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
+use super::rule::{StepScalars, per_z};
+use super::small::{Square, smallest};
+use crate::repulsion::RepulsionSums;
+use crate::step::{Edges, StepObserver, StepView};
+
+/// Updates per block.
+pub(crate) const LANES: usize = 16;
+
+/// Rows per task; any value gives the same bits.
+const ROWS: usize = 64;
+
+/// The lanes of one quantity.
+type Lane<T> = [T; LANES];
+
+/// What a run did, compactly: all that an adjoint of any scalar and formula needs.
+///
+/// 7 numbers per point and update in the plane (places, gains, repulsive curvature).
+/// Record it as an observer of the run; it serialises and goes on with equal bits.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Trajectory<T, const C: usize> {
+    n_samples: usize,
+    target: usize,
+    steps: Vec<StepScalars>,
+    /// Per block of updates: n × C × LANES places before the update.
+    places: Vec<Vec<T>>,
+    /// Per block: n × C × LANES gains.
+    gains: Vec<Vec<T>>,
+    /// Per block: n × C(C+1)/2 × LANES repulsive parts of A, mean term included.
+    repulsion: Vec<Vec<T>>,
+    /// Per update: the mean term E of the first points, which one quirk needs apart.
+    means: Vec<T>,
+    /// Map after the last update: n × C.
+    end: Vec<T>,
+}
+
+impl<T: Real, const C: usize> Trajectory<T, C> {
+    /// A record of the first `target` updates of a run of `n_samples` points.
+    pub fn new(n_samples: usize, target: usize) -> Self {
+        let blocks = target.div_ceil(LANES);
+        let zeros = |per_point: usize| vec![vec![T::ZERO; n_samples * per_point * LANES]; blocks];
+        Self {
+            n_samples,
+            target,
+            steps: Vec::with_capacity(target),
+            places: zeros(C),
+            gains: zeros(C),
+            repulsion: zeros(C * (C + 1) / 2),
+            means: Vec::with_capacity(target * ZEROED * C),
+            end: vec![T::ZERO; n_samples * C],
+        }
+    }
+
+    /// Updates recorded.
+    pub fn n_recorded(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Updates asked for.
+    pub const fn target(&self) -> usize {
+        self.target
+    }
+
+    /// The map after the last recorded update.
+    pub fn end(&self) -> Vec<[T; C]> {
+        self.end.chunks_exact(C).map(|row| std::array::from_fn(|c| row[c])).collect()
+    }
+
+    /// Bytes that a record of this size takes.
+    pub const fn bytes(n_samples: usize, target: usize) -> u64 {
+        let per_point = 2 * C + C * (C + 1) / 2;
+        (n_samples * target.div_ceil(LANES) * LANES * per_point * size_of::<T>()) as u64
+    }
+
+    fn record(&mut self, step: &StepView<'_, T, C>) {
+        let (block, lane) = (self.steps.len() / LANES, self.steps.len() % LANES);
+        self.steps.push(StepScalars {
+            exaggeration: step.exaggeration,
+            momentum: step.momentum,
+            learning_rate: step.learning_rate,
+            starts_phase: step.starts_phase,
+        });
+        store_lane(&mut self.places[block], step.y, lane);
+        store_lane(&mut self.gains[block], step.gains, lane);
+        let per_z = per_z(step.sums);
+        store_repulsion(&mut self.repulsion[block], step.sums, per_z, lane);
+        for i in 0..ZEROED.min(self.n_samples) {
+            self.means.extend(step.sums.force[i].map(|f| f * per_z));
+        }
+        if self.steps.len() == self.target {
+            for (row, place) in self.end.chunks_exact_mut(C).zip(step.y_next) {
+                row.copy_from_slice(place);
+            }
+        }
+    }
+
+    /// E of point `i < ZEROED` at update `t`.
+    fn mean(&self, t: usize, i: usize) -> [T; C] {
+        let at = (t * ZEROED.min(self.n_samples) + i) * C;
+        std::array::from_fn(|c| self.means[at + c])
+    }
+}
+
+impl<T: Real, const C: usize> StepObserver<T, C> for Trajectory<T, C> {
+    fn wants_curvature(&self, iteration: usize) -> bool {
+        iteration < self.target
+    }
+
+    fn observe(&mut self, step: &StepView<'_, T, C>) {
+        if step.iteration == self.steps.len() && step.iteration < self.target {
+            self.record(step);
+        }
+    }
+}
+
+fn store_lane<T: Real, const C: usize>(block: &mut [T], values: &[[T; C]], lane: usize) {
+    let chunks = block.par_chunks_mut(ROWS * C * LANES).zip(values.par_chunks(ROWS));
+    chunks.for_each(|(lines, values)| {
+        for (line, value) in lines.chunks_exact_mut(C * LANES).zip(values) {
+            for c in 0..C {
+                line[c * LANES + lane] = value[c];
+            }
+        }
+    });
+}
+
+fn store_repulsion<T: Real, const C: usize>(
+    block: &mut [T],
+    sums: &RepulsionSums<T, C>,
+    per_z: T,
+    lane: usize,
+) {
+    let width = C * (C + 1) / 2 * LANES;
+    block.par_chunks_mut(ROWS * width).enumerate().for_each(|(chunk, lines)| {
+        for (r, line) in lines.chunks_exact_mut(width).enumerate() {
+            let i = chunk * ROWS + r;
+            let mut a = repulsive(sums, per_z, i);
+            subtract_mean(&mut a, sums.force[i].map(|f| f * per_z));
+            for (at, value) in upper(&a).enumerate() {
+                line[at * LANES + lane] = value;
+            }
+        }
+    });
+}
+
+/// The upper triangle, row by row.
+fn upper<T: Real, const C: usize>(a: &Square<T, C>) -> impl Iterator<Item = T> + '_ {
+    (0..C).flat_map(move |p| (p..C).map(move |q| a[p][q]))
+}
+
+/// What a sweep gives.
+pub(crate) struct Swept<T> {
+    /// S: per row channels × entries.
+    pub(crate) weights: Vec<T>,
+    /// Derivative of the channels by the start: n × channels × C.
+    pub(crate) transfer: Vec<T>,
+    /// Smallest eigenvalue of 4 A at the last update.
+    pub(crate) stability: Vec<f64>,
+    /// Point-updates whose step was limited.
+    pub(crate) limited: u64,
+    /// Update at which the sweep, coming from the end, left the numbers.
+    pub(crate) overflow: Option<usize>,
+}
+
+/// One task's rows.
+struct Rowset<'w, T, const C: usize, const K: usize> {
+    first: usize,
+    /// S of each row: K × degree.
+    weights: Vec<&'w mut [T]>,
+    /// f̄ and v̄ of each row.
+    state: Vec<[[[T; C]; K]; 2]>,
+    stability: Vec<f64>,
+    limited: u64,
+    overflow: Option<usize>,
+    /// g of each entry of a row, over the lanes.
+    kernel: Vec<Lane<T>>,
+}
+
+/// The scalars of a block of updates.
+struct Block<'t, T, const C: usize> {
+    trajectory: &'t Trajectory<T, C>,
+    rule: Rule,
+    index: usize,
+    factors: Vec<StepFactors<T>>,
+}
+
+/// Sweeps K channels backwards; `seeds` is n × K × C.
+pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
+    trajectory: &Trajectory<T, C>,
+    edges: &Edges<T>,
+    rule: Rule,
+    seeds: &[T],
+) -> Swept<T> {
+    let n = trajectory.n_samples;
+    let mut weights = vec![T::ZERO; edges.columns.len() * K];
+    let mut sets = rowsets::<T, C, K>(&mut weights, edges, seeds);
+    let n_blocks = trajectory.n_recorded().div_ceil(LANES);
+    let arch = Arch::new();
+    for index in (0..n_blocks).rev() {
+        let steps = &trajectory.steps[index * LANES..];
+        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule)).collect();
+        let block = Block { trajectory, rule, index, factors };
+        sets.par_iter_mut().for_each(|set| {
+            arch.dispatch(
+                #[inline(always)]
+                || block.sweep_rows(edges, set),
+            );
+        });
+    }
+    let mut transfer = Vec::with_capacity(n * K * C);
+    let (mut stability, mut limited) = (Vec::with_capacity(n), 0);
+    let mut overflow = None;
+    for set in sets {
+        transfer.extend(set.state.iter().flat_map(|s| s[0].as_flattened()).copied());
+        stability.extend(set.stability);
+        limited += set.limited;
+        overflow = overflow.max(set.overflow);
+    }
+    Swept { weights, transfer, stability, limited, overflow }
+}
+
+fn rowsets<'w, T: Real, const C: usize, const K: usize>(
+    weights: &'w mut [T],
+    edges: &Edges<T>,
+    seeds: &[T],
+) -> Vec<Rowset<'w, T, C, K>> {
+    let n = edges.starts.len() - 1;
+    let mut rows = super::coefficients::split_rows(weights, &edges.starts, K).into_iter();
+    let seed = |i: usize| -> [[T; C]; K] {
+        std::array::from_fn(|k| std::array::from_fn(|c| seeds[(i * K + k) * C + c]))
+    };
+    (0..n)
+        .step_by(ROWS)
+        .map(|first| {
+            let rows: Vec<_> = rows.by_ref().take(ROWS).map(|(_, row)| row).collect();
+            let longest = rows.iter().map(|row| row.len() / K).max().unwrap_or(0);
+            Rowset {
+                first,
+                state: (first..first + rows.len()).map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
+                stability: vec![0.0; rows.len()],
+                weights: rows,
+                limited: 0,
+                overflow: None,
+                kernel: vec![[T::ZERO; LANES]; longest],
+            }
+        })
+        .collect()
+}
+
+impl<T: Real, const C: usize> Block<'_, T, C> {
+    #[inline(always)]
+    fn sweep_rows<const K: usize>(&self, edges: &Edges<T>, set: &mut Rowset<'_, T, C, K>) {
+        for r in 0..set.weights.len() {
+            let i = set.first + r;
+            let attraction = self.attract(edges, i, &mut set.kernel);
+            let b = self.back(i, r, &attraction, set);
+            self.charge(edges, i, &b, set.weights[r], &set.kernel);
+        }
+    }
+
+    /// The lanes of the place of a point.
+    #[inline(always)]
+    fn place(&self, i: usize) -> [Lane<T>; C] {
+        let line = &self.trajectory.places[self.index][i * C * LANES..(i + 1) * C * LANES];
+        std::array::from_fn(|c| lane(line, c))
+    }
+
+    /// Σ p g and Σ p g² d dᵀ over the row, by lane; g of every entry goes to `kernel`.
+    #[inline(always)]
+    fn attract(
+        &self,
+        edges: &Edges<T>,
+        i: usize,
+        kernel: &mut [Lane<T>],
+    ) -> (Lane<T>, [[Lane<T>; C]; C]) {
+        let yi = self.place(i);
+        let mut sum = [T::ZERO; LANES];
+        let mut outer = [[[T::ZERO; LANES]; C]; C];
+        let entries = edges.range(i);
+        let columns = &edges.columns[entries.clone()];
+        for ((&j, &p), g) in columns.iter().zip(&edges.p[entries]).zip(kernel) {
+            let yj = self.place(j as usize);
+            for t in 0..LANES {
+                let mut d = [T::ZERO; C];
+                let mut dist = T::ONE;
+                for c in 0..C {
+                    d[c] = yi[c][t] - yj[c][t];
+                    dist += d[c] * d[c];
+                }
+                g[t] = T::ONE / dist;
+                let w = p * g[t];
+                sum[t] += w;
+                let w = w * g[t];
+                for a in 0..C {
+                    let wa = w * d[a];
+                    for b in a..C {
+                        outer[a][b][t] += wa * d[b];
+                    }
+                }
+            }
+        }
+        (sum, outer)
+    }
+
+    /// Sweeps one row's state through the block; gives b by channel, axis and lane.
+    #[inline(always)]
+    fn back<const K: usize>(
+        &self,
+        i: usize,
+        r: usize,
+        attraction: &(Lane<T>, [[Lane<T>; C]; C]),
+        set: &mut Rowset<'_, T, C, K>,
+    ) -> [[Lane<T>; C]; K] {
+        let mut b = [[[T::ZERO; LANES]; C]; K];
+        for (t, factors) in self.factors.iter().enumerate().rev() {
+            let a = self.matrix(i, t, factors, attraction);
+            let step = self.index * LANES + t;
+            if step + 1 == self.trajectory.n_recorded() {
+                set.stability[r] = 4.0 * smallest(&a);
+            }
+            let (rates, limited) = factors.stable_rates(&a, self.gains(i, t));
+            set.limited += u64::from(limited);
+            let [f, v] = &mut set.state[r];
+            for k in 0..K {
+                let pushed = back_step(&mut f[k], &mut v[k], &a, rates, factors.momentum);
+                (0..C).for_each(|c| b[k][c][t] = -factors.exaggeration * pushed[c]);
+            }
+            if !f.as_flattened().iter().all(|v| v.is_finite_()) {
+                set.overflow = set.overflow.max(Some(step));
+            }
+        }
+        b
+    }
+
+    /// A of one point at one lane.
+    #[inline(always)]
+    fn matrix(
+        &self,
+        i: usize,
+        t: usize,
+        factors: &StepFactors<T>,
+        (sum, outer): &(Lane<T>, [[Lane<T>; C]; C]),
+    ) -> Square<T, C> {
+        let e = factors.exaggeration;
+        let two = T::from_f64(2.0);
+        let width = C * (C + 1) / 2 * LANES;
+        let line = &self.trajectory.repulsion[self.index][i * width..(i + 1) * width];
+        let mut a = [[T::ZERO; C]; C];
+        let mut at = 0;
+        for p in 0..C {
+            for q in p..C {
+                let value = line[at * LANES + t] - two * e * outer[p][q][t];
+                (a[p][q], a[q][p]) = (value, value);
+                at += 1;
+            }
+            a[p][p] += e * sum[t];
+        }
+        if self.rule.zeroed && i < ZEROED {
+            let mean = self.trajectory.mean(self.index * LANES + t, i);
+            let four = T::from_f64(4.0); // puts back what the record subtracted
+            for p in 0..C {
+                (0..C).for_each(|q| a[p][q] += four * mean[p] * mean[q]);
+            }
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn gains(&self, i: usize, t: usize) -> [T; C] {
+        let gains = &self.trajectory.gains[self.index];
+        let at = |i: usize, c: usize| gains[(i * C + c) * LANES + t];
+        if !self.rule.optimiser {
+            [T::ONE; C]
+        } else if self.rule.scrambled {
+            std::array::from_fn(|c| {
+                let (point, axis) = scrambled_gain(self.trajectory.n_samples, C, i, c);
+                at(point, axis)
+            })
+        } else {
+            std::array::from_fn(|c| at(i, c))
+        }
+    }
+
+    /// S_ij += Σ_t b_i(t) · φ_ij(t).
+    #[inline(always)]
+    fn charge<const K: usize>(
+        &self,
+        edges: &Edges<T>,
+        i: usize,
+        b: &[[Lane<T>; C]; K],
+        weights: &mut [T],
+        kernel: &[Lane<T>],
+    ) {
+        let yi = self.place(i);
+        let columns = &edges.columns[edges.range(i)];
+        for (e, (&j, g)) in columns.iter().zip(kernel).enumerate() {
+            let yj = self.place(j as usize);
+            for k in 0..K {
+                let mut lanes = [T::ZERO; LANES];
+                for t in 0..LANES {
+                    let mut dot = T::ZERO;
+                    for c in 0..C {
+                        dot += b[k][c][t] * (yi[c][t] - yj[c][t]);
+                    }
+                    lanes[t] = g[t] * dot;
+                }
+                weights[k * columns.len() + e] += fold(lanes);
+            }
+        }
+    }
+}
+
+/// One update backwards; gives η ∘ v.
+#[inline(always)]
+fn back_step<T: Real, const C: usize>(
+    f: &mut [T; C],
+    v: &mut [T; C],
+    a: &Square<T, C>,
+    rates: [T; C],
+    momentum: T,
+) -> [T; C] {
+    let mut pushed = [T::ZERO; C];
+    for c in 0..C {
+        let total = v[c] + f[c];
+        pushed[c] = rates[c] * total;
+        v[c] = momentum * total;
+    }
+    for p in 0..C {
+        for q in 0..C {
+            f[p] -= a[p][q] * pushed[q];
+        }
+    }
+    pushed
+}
+
+#[inline(always)]
+fn lane<T: Real>(line: &[T], c: usize) -> Lane<T> {
+    let mut lanes = [T::ZERO; LANES];
+    lanes.copy_from_slice(&line[c * LANES..(c + 1) * LANES]);
+    lanes
+}
+
+/// Sum over lanes, by halves.
+#[inline(always)]
+fn fold<T: Real>(mut lanes: Lane<T>) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for t in 0..half {
+            lanes[t] = lanes[t] + lanes[t + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}

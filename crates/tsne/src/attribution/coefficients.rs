@@ -1,0 +1,223 @@
+//! Attributions as weights on input differences, and their way into a feature space.
+
+use embex_linalg::faer::MatRef;
+use embex_linalg::{Real, Rows};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::dp::{AffinityDerivative, DpScratch};
+use crate::{Error, Result};
+
+/// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j).
+///
+/// Only affinities depend on the inputs, so this holds for every formula and in every feature
+/// space that shares the affinities: the given features, principal components, original
+/// features. One weight per entry of P and channel; nothing grows with the number of features.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Coefficients<T> {
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    channels: usize,
+    /// Row after row; within a row channel after channel.
+    weights: Vec<T>,
+}
+
+impl<T: Real> Coefficients<T> {
+    /// Turns weights F on the entries of P into weights on input differences.
+    pub(crate) fn from_sensitivities(
+        derivative: &AffinityDerivative<'_>,
+        channels: usize,
+        mut weights: Vec<T>,
+    ) -> Self {
+        let (starts, columns) = derivative.layout();
+        let rows = split_rows(&mut weights, starts, channels);
+        rows.into_par_iter().for_each_init(DpScratch::default, |scratch, (i, row)| {
+            derivative.weights_of_row(i, row, scratch);
+        });
+        Self { starts: starts.to_vec(), columns: columns.to_vec(), channels, weights }
+    }
+
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Values per feature.
+    pub const fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Partners of sample `i`, ascending.
+    pub fn partners(&self, i: usize) -> &[u32] {
+        &self.columns[self.starts[i]..self.starts[i + 1]]
+    }
+
+    /// Weights of sample `i` in one channel, in the order of [`Self::partners`].
+    ///
+    /// # Panics
+    /// If there is no such sample or channel.
+    pub fn weights(&self, i: usize, channel: usize) -> &[T] {
+        let degree = self.starts[i + 1] - self.starts[i];
+        let row = &self.weights[self.starts[i] * self.channels..];
+        &row[channel * degree..(channel + 1) * degree]
+    }
+
+    /// Largest absolute weight.
+    pub fn max_abs(&self) -> f64 {
+        self.weights.iter().fold(T::ZERO, |m, w| m.max_(w.abs_())).to_f64()
+    }
+
+    /// First sample with a weight that is not finite.
+    pub(crate) fn first_bad_row(&self) -> Option<usize> {
+        let at = self.weights.iter().position(|w| !w.is_finite_())?;
+        Some(self.starts.partition_point(|&s| s * self.channels <= at) - 1)
+    }
+
+    /// Zeroes the weights of sample `i`.
+    pub(crate) fn clear_row(&mut self, i: usize) {
+        let row = self.starts[i] * self.channels..self.starts[i + 1] * self.channels;
+        self.weights[row].fill(T::ZERO);
+    }
+
+    /// Σ_j w_ij (x_i − x_j) of one sample: channels × D, into `out`.
+    #[inline(always)]
+    pub(crate) fn project_row(&self, x: &RowsOf<'_, T>, i: usize, out: &mut [T]) {
+        out.fill(T::ZERO);
+        let degree = self.starts[i + 1] - self.starts[i];
+        let weights = &self.weights[self.starts[i] * self.channels..][..degree * self.channels];
+        let xi = x.row(i);
+        for (e, &j) in self.partners(i).iter().enumerate() {
+            let xj = x.row(j as usize);
+            for (channel, sums) in out.chunks_exact_mut(xi.len()).enumerate() {
+                let w = weights[channel * degree + e];
+                for ((sum, &a), &b) in sums.iter_mut().zip(xi).zip(xj) {
+                    *sum += w * (a - b);
+                }
+            }
+        }
+    }
+
+    /// Σ_j w_ij (x_i − x_j) in a feature space: n × (channels · D), channel after channel.
+    ///
+    /// Cost: one multiply-add per entry of P, channel and feature.
+    ///
+    /// # Errors
+    /// [`embex_linalg::Error::LengthMismatch`] on the number of rows, `NotFinite`, `Empty`.
+    pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
+        self.check_features(features)?;
+        let x = RowsOf::new(features);
+        let width = self.channels * x.n_cols();
+        let mut out = Rows::zeros(self.n_samples(), width);
+        let arch = Arch::new();
+        out.as_mut_slice().par_chunks_mut(width).enumerate().for_each(|(i, row)| {
+            arch.dispatch(
+                #[inline(always)]
+                || self.project_row(&x, i, row),
+            );
+        });
+        Ok(out)
+    }
+
+    pub(crate) fn check_features(&self, features: MatRef<'_, T>) -> Result<()> {
+        embex_linalg::check::finite(features)?;
+        Ok(embex_linalg::check::length("features", features.nrows(), self.n_samples())?)
+    }
+}
+
+/// Attributions through a linear map: J_original = J_scores · Lᵀ, for every channel.
+///
+/// `values` is n × (channels · q) as [`Coefficients::project`] gives it; `loadings` is p × q
+/// with a column per component; the result is n × (channels · p). Exact, because the scores are
+/// linear in the original features.
+///
+/// # Errors
+/// [`Error::ColumnMismatch`] unless `values` has a multiple of q columns.
+///
+/// # Example
+/// ```
+/// use embex_linalg::{Rows, faer::mat};
+/// let values = Rows::from_vec(vec![1.0, 2.0], 2).expect("one row");
+/// let loadings = mat![[0.0, 1.0], [1.0, 0.0], [0.5, 0.5_f64]];
+/// let pixels = embex_tsne::attribution::through_loadings(&values, loadings.as_ref())?;
+/// assert_eq!(pixels.row(0), [2.0, 1.0, 1.5]);
+/// # Ok::<(), embex_tsne::Error>(())
+/// ```
+pub fn through_loadings<T: Real>(values: &Rows<T>, loadings: MatRef<'_, T>) -> Result<Rows<T>> {
+    let (p, q) = loadings.shape();
+    embex_linalg::check::finite(loadings)?;
+    if !values.n_cols().is_multiple_of(q) {
+        return Err(Error::ColumnMismatch { got: values.n_cols(), expected: q });
+    }
+    let columns = Rows::copy_from(loadings.transpose());
+    let channels = values.n_cols() / q;
+    let mut out = Rows::zeros(values.n_rows(), channels * p);
+    let arch = Arch::new();
+    out.as_mut_slice().par_chunks_mut((channels * p).max(1)).enumerate().for_each(|(i, row)| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (sums, scores) in row.chunks_exact_mut(p).zip(values.row(i).chunks_exact(q)) {
+                    add_loaded(sums, scores, &columns);
+                }
+            },
+        );
+    });
+    Ok(out)
+}
+
+/// Adds Σ_m score_m · loadings of component m.
+#[inline(always)]
+fn add_loaded<T: Real>(sums: &mut [T], scores: &[T], columns: &Rows<T>) {
+    for (m, &score) in scores.iter().enumerate() {
+        for (sum, &load) in sums.iter_mut().zip(columns.row(m)) {
+            *sum += score * load;
+        }
+    }
+}
+
+/// Rows as slices: borrowed from a row-major view, else copied once.
+pub(crate) enum RowsOf<'a, T> {
+    Borrowed(MatRef<'a, T, usize, usize, isize, embex_linalg::faer::ContiguousFwd>),
+    Owned(Rows<T>),
+}
+
+impl<'a, T: Real> RowsOf<'a, T> {
+    pub(crate) fn new(x: MatRef<'a, T>) -> Self {
+        match x.try_as_row_major() {
+            Some(rows) => Self::Borrowed(rows),
+            None => Self::Owned(Rows::copy_from(x)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn row(&self, i: usize) -> &[T] {
+        match self {
+            Self::Borrowed(x) => x.row(i).as_slice(),
+            Self::Owned(x) => x.row(i),
+        }
+    }
+
+    pub(crate) fn n_cols(&self) -> usize {
+        match self {
+            Self::Borrowed(x) => x.ncols(),
+            Self::Owned(x) => x.n_cols(),
+        }
+    }
+}
+
+/// Mutable rows of a ragged array: `width` values per entry.
+pub(crate) fn split_rows<'v, T>(
+    values: &'v mut [T],
+    starts: &[usize],
+    width: usize,
+) -> Vec<(usize, &'v mut [T])> {
+    let mut rest = values;
+    let mut rows = Vec::with_capacity(starts.len() - 1);
+    for (i, pair) in starts.windows(2).enumerate() {
+        let (row, tail) = rest.split_at_mut((pair[1] - pair[0]) * width);
+        rows.push((i, row));
+        rest = tail;
+    }
+    rows
+}

@@ -1,0 +1,239 @@
+//! Bits: threads, strides, budgets, resumes, precisions; and inputs that must be refused.
+
+use embex_linalg::MemoryBudget;
+
+use super::*;
+use crate::Error;
+
+fn setting(seed: u64) -> (Mat<f64>, Affinities, Path<2>) {
+    let x = points(150, 5, seed);
+    let affinities = affinities(&x, 20, 7.0);
+    let schedule = Schedule { n_iter: 25, early: 18, ..Schedule::default() };
+    let path = Path::run(affinities.edges(), &start(150, 0.3, seed), &schedule);
+    (x, affinities, path)
+}
+
+fn cases() -> Vec<AttributeParams> {
+    let corrected = params(Formula::Corrected);
+    vec![
+        corrected.clone().with_steps([25]).with_init_jacobian(true),
+        corrected.clone().with_steps([9, 25]).with_init_jacobian(true),
+        corrected.with_derivative(Derivative::FixedPoint),
+        params(Formula::Published).with_clip(Some(1e-3)).with_steps([25]),
+        AttributeParams::default().with_steps([18]),
+    ]
+}
+
+#[test]
+fn threads_strides_and_budgets_change_no_bit() {
+    let (x, affinities, path) = setting(31);
+    let transposed = x.transpose().to_owned();
+    for params in cases() {
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.expect("threads").install(|| {
+                let found = path.attribute(&params, &affinities, &x).expect("calm");
+                let values = found[0].project(x.as_ref()).expect("rows");
+                (found, values)
+            })
+        };
+        let (found, values) = with(1);
+        assert_eq!((found.clone(), values.clone()), with(2));
+        assert_eq!((found.clone(), values.clone()), with(8));
+        let strided = found[0].project(transposed.transpose()).expect("rows");
+        assert_eq!(strided, values);
+        for bytes in [1, 10_000, u64::MAX] {
+            let mut all = Vec::new();
+            let sink = &mut |first: usize, part: &[f64]| {
+                assert_eq!(first * values.n_cols(), all.len());
+                all.extend_from_slice(part);
+            };
+            found[0].project_blocks(x.as_ref(), MemoryBudget::bytes(bytes), sink).expect("rows");
+            assert_eq!(all, values.as_slice());
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_resumed_observer_gives_the_same_bits() {
+    let (x, affinities, path) = setting(32);
+    let tsne = TsneParams::default().with_n_iter(25).with_exaggeration_iter(18);
+    for params in cases() {
+        let fresh = || Attributor::<f64, 2>::new(&params, &tsne, &affinities, x.as_ref());
+        let mut whole = fresh().expect("valid");
+        path.show(0, 25, &mut whole);
+        let whole = path.finish(whole, &affinities).expect("calm");
+        for stop in [0, 1, 9, 16, 24] {
+            let mut half = fresh().expect("valid");
+            path.show(0, stop, &mut half);
+            let bytes = postcard::to_stdvec(&half).expect("serialises");
+            let mut half: Attributor<f64, 2> = postcard::from_bytes(&bytes).expect("reads");
+            path.show(stop, 25, &mut half);
+            let resumed = path.finish(half, &affinities).expect("calm");
+            assert_eq!(resumed, whole, "stopped at {stop}");
+        }
+        let bytes = postcard::to_stdvec(&whole).expect("serialises");
+        let read: Vec<Attribution<f64>> = postcard::from_bytes(&bytes).expect("reads");
+        assert_eq!(read, whole);
+    }
+}
+
+/// The same run in f32, value by value.
+fn narrowed(path: &Path<2>, params: &AttributeParams, p: &Affinities, x: &Mat<f64>) -> Rows<f32> {
+    let narrow =
+        |y: &[[f64; 2]]| -> Vec<[f32; 2]> { y.iter().map(|y| y.map(|v| v as f32)).collect() };
+    let x = Mat::from_fn(x.nrows(), x.ncols(), |i, f| x[(i, f)] as f32);
+    let tsne = TsneParams::default().with_n_iter(path.steps.len());
+    let mut attributor = Attributor::<f32, 2>::new(params, &tsne, p, x.as_ref()).expect("valid");
+    let edges = p.edges::<f32>();
+    for (iteration, step) in path.steps.iter().enumerate() {
+        let wide = sums(&step.y);
+        let view = StepView {
+            iteration,
+            starts_phase: step.starts_phase,
+            exaggeration: step.exaggeration,
+            momentum: step.momentum,
+            learning_rate: path.learning_rate,
+            y: &narrow(&step.y),
+            y_next: &narrow(&step.y_next),
+            gains: &narrow(&step.gains),
+            sums: &RepulsionSums {
+                z: wide.z,
+                force: narrow(&wide.force),
+                curvature: wide
+                    .curvature
+                    .iter()
+                    .map(|c| Curvature {
+                        g2: c.g2 as f32,
+                        outer: c.outer.map(|r| r.map(|v| v as f32)),
+                    })
+                    .collect(),
+            },
+            edges: &edges,
+        };
+        attributor.observe(&view);
+    }
+    let end = narrow(&path.steps[path.steps.len() - 1].y_next);
+    let finished =
+        Finished { y: &end, edges: &edges, sums: &RepulsionSums::default(), n_steps: 25 };
+    let found = attributor.finish(p, &finished).expect("calm");
+    found[found.len() - 1].project(x.as_ref()).expect("rows")
+}
+
+/// Single precision: 25 updates of rounding 6e-8, amplified by the recursion.
+#[test]
+fn single_precision_stays_close() {
+    let (x, affinities, path) = setting(33);
+    for steps in [&[25][..], &[9, 25]] {
+        let params = params(Formula::Corrected).with_steps(steps.iter().copied());
+        let wide = path.attribute(&params, &affinities, &x).expect("calm");
+        let wide = wide[wide.len() - 1].project(x.as_ref()).expect("rows");
+        let narrow = narrowed(&path, &params, &affinities, &x);
+        let wide64 = wide.as_slice();
+        let narrow64: Vec<f64> = narrow.as_slice().iter().map(|&v| f64::from(v)).collect();
+        embex_testkit::assert_close("f32", &narrow64, wide64, 1e-4);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (x, affinities, path) = setting(34);
+    let tsne = Schedule { n_iter: 25, early: 18, ..Schedule::default() }.params();
+    let new = |params: &AttributeParams, p: &Affinities| {
+        Attributor::<f64, 2>::new(params, &tsne, p, x.as_ref()).map(|a| a.steps().to_vec())
+    };
+    let default = AttributeParams::default();
+    assert_eq!(new(&default, &affinities), Ok(vec![18]));
+    assert_eq!(new(&default.clone().with_steps([3, 1, 3]), &affinities), Ok(vec![1, 3]));
+    for step in [0, 26] {
+        let error = Error::StepNotReached { step, n_steps: 25 };
+        assert_eq!(new(&default.clone().with_steps([step]), &affinities), Err(error));
+    }
+    let scalar = Scalar::GroupDistanceSq { groups: vec![0; 149] };
+    assert!(matches!(new(&default.clone().with_scalar(scalar), &affinities), Err(Error::Input(_))));
+    let edges = affinities.edges::<f64>();
+    let joint = Affinities::from_joint(edges.starts, edges.columns, edges.p).expect("symmetric");
+    assert_eq!(new(&default, &joint), Err(Error::NoConditionals));
+    let aware = default.clone().with_formula(Formula::Paper).with_bandwidth(Bandwidth::Aware);
+    assert_eq!(new(&aware, &affinities), Err(Error::AwareBandwidth { formula: Formula::Paper }));
+    // A run that stops early.
+    for steps in [&[20][..], &[2, 20]] {
+        let params = default.clone().with_steps(steps.iter().copied());
+        let mut attributor =
+            Attributor::<f64, 2>::new(&params, &tsne, &affinities, x.as_ref()).expect("valid");
+        path.show(0, 10, &mut attributor);
+        let early = Path { steps: path.steps[..10].to_vec(), edges: path.edges.clone(), ..path };
+        let error = early.finish(attributor, &affinities).expect_err("stopped at 10");
+        assert_eq!(error, Error::StepNotReached { step: 20, n_steps: 10 });
+    }
+}
+
+#[test]
+fn projections_check_their_features() {
+    let (x, affinities, path) = setting(35);
+    let found = &path.attribute(&params(Formula::Corrected), &affinities, &x).expect("calm")[0];
+    let mut bad = x.clone();
+    bad[(3, 2)] = f64::NAN;
+    assert!(matches!(
+        found.project(bad.as_ref()),
+        Err(Error::Input(embex_linalg::Error::NotFinite { row: 3, col: 2, .. }))
+    ));
+    let short = x.as_ref().subrows(0, 149);
+    assert!(matches!(found.project(short), Err(Error::Input(_))));
+    let empty = Mat::<f64>::zeros(150, 0);
+    assert!(found.project(empty.as_ref()).is_err());
+    let start = Mat::<f64>::zeros(2, 4);
+    assert!(found.project_with_start(x.as_ref(), start.as_ref()).is_err());
+}
+
+/// An unlimited recursion that leaves the numbers says when; none gives a NaN.
+#[test]
+fn overflow_is_an_error_that_names_the_update() {
+    let (x, affinities, mut path) = setting(36);
+    path.learning_rate = 1e30;
+    for steps in [&[25][..], &[9, 25]] {
+        let free = params(Formula::Corrected).with_limit_step(false);
+        let free = free.with_steps(steps.iter().copied());
+        match path.attribute(&free, &affinities, &x) {
+            Err(Error::AttributionOverflow { step: 9 | 25, update }) => assert!(update < 25),
+            other => panic!("{:?}", other.map(|a| a[0].diagnostics)),
+        }
+    }
+}
+
+#[test]
+fn warnings_tell_late_steps_and_collapsed_maps() {
+    let (x, affinities, mut path) = setting(37);
+    let late = params(Formula::Corrected).with_steps([25]);
+    let tsne = TsneParams::default().with_n_iter(25).with_exaggeration_iter(18);
+    let run = |path: &Path<2>| {
+        let mut a = Attributor::<f64, 2>::new(&late, &tsne, &affinities, x.as_ref()).expect("ok");
+        path.show(0, 25, &mut a);
+        path.finish(a, &affinities).expect("calm")[0].diagnostics
+    };
+    let calm = run(&path);
+    assert!(calm.after_exaggeration && !calm.collapsed && calm.spread > 1e-3);
+    for step in &mut path.steps {
+        step.y.iter_mut().chain(&mut step.y_next).flatten().for_each(|v| *v *= 1e-13);
+    }
+    assert!(run(&path).collapsed);
+}
+
+/// Equal distances, copies of samples: finite, and no division by a vanished variance.
+#[test]
+fn degenerate_neighbourhoods_stay_finite() {
+    let corners = Mat::from_fn(16, 16, |i, f| f64::from(u8::from(i == f)));
+    let copies = Mat::from_fn(40, 2, |i, f| if f == 0 { (i % 20) as f64 } else { 0.5 });
+    for (x, k) in [(&corners, 15), (&copies, 12)] {
+        let affinities = affinities(x, k, 4.0);
+        let y = start::<2>(x.nrows(), 0.3, 38);
+        let path = Path::run(affinities.edges(), &y, &Schedule::default());
+        for mode in ["corrected", "corrected:fixed_point", "published"] {
+            let params = params(Formula::Corrected).with_mode(mode.parse().expect("a mode"));
+            let found = &path.attribute(&params.with_steps([20]), &affinities, x).expect("calm")[0];
+            let values = found.project(x.as_ref()).expect("rows");
+            assert!(values.as_slice().iter().all(|v| v.is_finite()));
+        }
+    }
+}
