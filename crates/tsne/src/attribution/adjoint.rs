@@ -11,20 +11,15 @@ use embex_linalg::Real;
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::lanes::{LANES, Lane, fold};
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z};
 use super::small::{Square, smallest};
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
 
-/// Updates per block.
-pub(crate) const LANES: usize = 16;
-
 /// Rows per task; any value gives the same bits.
 const ROWS: usize = 64;
-
-/// The lanes of one quantity.
-type Lane<T> = [T; LANES];
 
 /// What a run did, compactly: all that an adjoint of any scalar and formula needs.
 ///
@@ -452,17 +447,4 @@ fn lane<T: Real>(line: &[T], c: usize) -> Lane<T> {
     let mut lanes = [T::ZERO; LANES];
     lanes.copy_from_slice(&line[c * LANES..(c + 1) * LANES]);
     lanes
-}
-
-/// Sum over lanes, by halves.
-#[inline(always)]
-fn fold<T: Real>(mut lanes: Lane<T>) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for t in 0..half {
-            lanes[t] = lanes[t] + lanes[t + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::coefficients::RowsOf;
 use super::dp::{AffinityDerivative, DpIndex};
-use super::forward::{LANES, Lane};
+use super::lanes::{LANES, Lane};
 use super::params::AttributeParams;
 use super::project::unit_rows;
 use super::rule::{DpForm, Rule, StepFactors};
@@ -87,7 +87,7 @@ impl<T: Real> Clip<T> {
             }
         }
         // What is not a number counts as biting: the explicit form meets it too and reports it.
-        bound.iter().any(|&b| !(b <= self.limit))
+        !bound.iter().all(|&b| b <= self.limit)
     }
 
     /// ∂p_ij/∂x_i of a row: degree × D.

@@ -8,20 +8,15 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::clip::{Clip, Explicit};
+use super::lanes::{LANES, Lane, fold};
 use super::params::AttributeParams;
 use super::rule::{Rule, StepFactors, StepScalars, gains_of, per_z, repulsion_of};
 use super::small::{Square, smallest};
 use crate::affinity::Affinities;
 use crate::step::{Edges, StepObserver, StepView};
 
-/// Entries handled together.
-pub(crate) const LANES: usize = 16;
-
 /// Rows per task; any value gives the same bits.
 const ROWS: usize = 64;
-
-/// One quantity of some entries.
-pub(crate) type Lane<T> = [T; LANES];
 
 /// State of the forward recursion; serialises and goes on with equal bits.
 ///
@@ -430,17 +425,4 @@ fn recur<T: Real, const C: usize>(
         }
     }
     fold(peak).is_finite_()
-}
-
-/// Sum over lanes, by halves.
-#[inline(always)]
-fn fold<T: Real>(mut lanes: Lane<T>) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            lanes[l] = lanes[l] + lanes[l + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }

@@ -42,6 +42,7 @@ mod coefficients;
 mod dp;
 mod fixed_point;
 mod forward;
+mod lanes;
 mod params;
 mod project;
 mod result;

@@ -176,6 +176,7 @@ fn derivative_named(word: &str) -> Option<Derivative> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // independent switches, all 64 combinations are meant
 pub struct PublishedQuirks {
     /// Gains are written as n × C and read as C × n: a point gets another point's gain.
     pub scrambled_gains: bool,

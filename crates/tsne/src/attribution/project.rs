@@ -42,7 +42,7 @@ impl<T: Real> Attribution<T> {
     /// One multiply-add per entry of P, channel and feature; no memory beyond the output, and a
     /// copy of the features unless they are row-major and Euclidean.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
-        self.project_space(&self.space(features, None)?)
+        Ok(self.project_space(&self.space(features, None)?))
     }
 
     /// [`Self::project`] with the start's share T_i J_0 added, for a start that is linear in the
@@ -59,7 +59,7 @@ impl<T: Real> Attribution<T> {
         features: MatRef<'_, T>,
         start: MatRef<'_, T>,
     ) -> Result<Rows<T>> {
-        self.project_space(&self.space(features, Some(start))?)
+        Ok(self.project_space(&self.space(features, Some(start))?))
     }
 
     /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows.
@@ -88,11 +88,11 @@ impl<T: Real> Attribution<T> {
         Ok(())
     }
 
-    fn project_space(&self, space: &Space<'_, T>) -> Result<Rows<T>> {
+    fn project_space(&self, space: &Space<'_, T>) -> Rows<T> {
         let width = self.values_per_feature() * space.x.n_cols();
         let mut out = Rows::zeros(self.n_samples(), width);
         self.fill(space, 0, out.as_mut_slice());
-        Ok(out)
+        out
     }
 
     fn space<'x>(
@@ -213,7 +213,9 @@ pub(crate) fn unit_rows<T: Real>(x: MatRef<'_, T>) -> Result<(Rows<T>, Vec<T>)> 
         // Scaled first: squares of extreme rows would overflow or vanish.
         let length =
             largest * row.iter().map(|v| (v.to_f64() / largest).powi(2)).sum::<f64>().sqrt();
-        row.iter_mut().for_each(|v| *v = T::from_f64(v.to_f64() / length));
+        for v in row.iter_mut() {
+            *v = T::from_f64(v.to_f64() / length);
+        }
         per_length.push(T::from_f64(1.0 / length));
     }
     Ok((rows, per_length))

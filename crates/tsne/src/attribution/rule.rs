@@ -36,6 +36,7 @@ pub(crate) struct DpForm {
 /// A formula, resolved into switches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[allow(clippy::struct_excessive_bools)] // the switches of `PublishedQuirks`, resolved
 pub(crate) struct Rule {
     /// Factor on the gradient's derivative: 4, or 1 where it is missing.
     pub(crate) kappa: f64,

@@ -41,7 +41,7 @@ fn affinity_derivatives_match_differences() {
         let base = affinities(&x, k, perplexity);
         for aware in [false, true] {
             let dp = explicit_dp(&base, DpForm { size: 1.0, sign: 1.0, aware }, &x);
-            let largest = dp.iter().flat_map(|r| r.as_slice()).fold(0.0_f64, |m, v| m.max(v.abs()));
+            let largest = dp.iter().flat_map(Rows::as_slice).fold(0.0_f64, |m, v| m.max(v.abs()));
             for i in [0, n / 2, n - 1] {
                 for f in 0..d {
                     let up = again(&nudged(&x, i, f, h), &base, aware);
