@@ -3,6 +3,10 @@
 
 mod bench;
 mod ci;
+mod data;
+mod exit;
+mod experiments;
+mod reproduce;
 mod tidy;
 mod workspace;
 
@@ -19,6 +23,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run experiments and write the report
+    Reproduce(reproduce::ReproduceArgs),
+    /// List the experiments
+    List,
+    /// List or verify the data sets that experiments use
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Run the criterion benches, keeping or comparing figures
     Bench(bench::BenchArgs),
     /// Check layers, manifests, dependency trees and files
@@ -29,6 +40,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Reproduce(args) => reproduce::run(&args),
+        Command::List => list(),
+        Command::Data(command) => data::run(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
@@ -37,7 +51,20 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            exit::code(&error)
         }
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "like the other commands")]
+fn list() -> anyhow::Result<()> {
+    for experiment in experiments::ALL {
+        println!("{}: {}", experiment.id, experiment.title);
+        for (what, names) in [("needs", experiment.needs), ("also uses", experiment.also)] {
+            if !names.is_empty() {
+                println!("  {what} data: {}", names.join(", "));
+            }
+        }
+    }
+    Ok(())
 }

@@ -31,7 +31,7 @@ pub use error::{Error, ErrorClass, Result};
 pub use input::{Column, ColumnValues, Embedding, Format, Input};
 pub use labels::Labels;
 pub use manifest::{
-    DataFile, DataSet, FileStatus, locate, manifest, sha256_bytes, sha256_file, verify,
+    DataFile, DataSet, FileStatus, file_status, locate, manifest, sha256_bytes, sha256_file, verify,
 };
 pub use matrix::{Csr, Dense, Matrix, Values};
 pub use options::{Missing, ReadOptions};

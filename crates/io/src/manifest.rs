@@ -97,11 +97,12 @@ pub enum FileStatus {
 /// Reads every file that has the right length.
 pub fn verify(folder: impl AsRef<Path>) -> Result<Vec<(DataFile, FileStatus)>> {
     let files = manifest()?.into_iter().flat_map(|set| set.files);
-    Ok(files.map(|file| (file.clone(), status(folder.as_ref(), &file))).collect())
+    Ok(files.map(|file| (file.clone(), file_status(folder.as_ref(), &file))).collect())
 }
 
-fn status(folder: &Path, file: &DataFile) -> FileStatus {
-    let path = folder.join(&file.path);
+/// Compares one file of the manifest with a data folder; reads it if it has the right length.
+pub fn file_status(folder: impl AsRef<Path>, file: &DataFile) -> FileStatus {
+    let path = folder.as_ref().join(&file.path);
     let unreadable = |reason: String| FileStatus::Unreadable { reason };
     let found = match std::fs::metadata(&path) {
         Ok(facts) => facts.len(),

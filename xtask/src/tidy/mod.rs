@@ -8,6 +8,24 @@ mod manifests;
 mod metadata;
 mod tree;
 
+use crate::experiments;
+use crate::reproduce::Experiment;
+
+/// Ids are unique and read like `tg-synthetic`.
+fn experiment_problems(all: &[Experiment]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (i, experiment) in all.iter().enumerate() {
+        let id = experiment.id;
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+            found.push(format!("experiment {id:?}: ids are lower case letters and hyphens"));
+        }
+        if all[..i].iter().any(|other| other.id == id) {
+            found.push(format!("experiment {id:?} is listed twice"));
+        }
+    }
+    found
+}
+
 /// Prints what every rule found.
 pub(crate) fn run() -> anyhow::Result<()> {
     let found = problems()?;
@@ -25,6 +43,7 @@ fn problems() -> anyhow::Result<Vec<String>> {
     found.extend(manifests::problems(&packages)?);
     found.extend(tree::problems()?);
     found.extend(files::problems()?);
+    found.extend(experiment_problems(experiments::ALL));
     Ok(found)
 }
 
@@ -56,5 +75,10 @@ mod tests {
     #[test]
     fn files_are_small_and_name_no_machine() {
         assert_none(&files::problems().expect("git lists the files"));
+    }
+
+    #[test]
+    fn experiment_ids_are_unique() {
+        assert_none(&experiment_problems(experiments::ALL));
     }
 }
