@@ -24,6 +24,22 @@ pub enum Error {
         /// The entry.
         value: f64,
     },
+    /// A count is below 0.
+    #[error("the count at row {row}, column {col} is {value}, below 0")]
+    NegativeCount {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        col: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// A row has no counts, so that it cannot be scaled to a total.
+    #[error("the counts of row {row} sum to 0")]
+    ZeroTotal {
+        /// The row.
+        row: usize,
+    },
     /// Fewer rows than the computation needs.
     #[error("needs at least {needed} rows, got {n_rows}")]
     TooFewRows {

@@ -9,6 +9,7 @@ pub use faer;
 mod blocks;
 mod budget;
 pub mod check;
+pub mod counts;
 mod distance;
 mod error;
 pub mod kmeans;
