@@ -8,21 +8,19 @@
 //! So every true neighbour survives, ties too, and the result equals that of comparing all
 //! direct distances, whatever the order of the work.
 
-use embex_linalg::{
-    MemoryBudget, Progress, Real, Rows,
-    faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul},
-};
+use embex_linalg::{MemoryBudget, Progress, Real, Rows};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::Result;
 use crate::frame::{Frame, evenly_spaced};
 use crate::points::dist_sq;
+use crate::product::{Candidates, Product};
 use crate::ranked::{Ranked, keep_nearest};
 use crate::search::{Lists, Search, fill_in_waves, write};
 
-/// Base rows per panel, queries per block: a tile of their products stays in the second cache.
-const PANEL: usize = 512;
-const BLOCK: usize = 256;
+/// Queries per block: their rows stay in the second cache while the panels pass by.
+const BLOCK: usize = 240;
 
 /// Waves of this many blocks per thread; between waves progress is reported.
 const BLOCKS_PER_THREAD: usize = 8;
@@ -86,7 +84,7 @@ fn square(x: f64) -> f64 {
     x * x
 }
 
-/// Base rows in panels of columns: panel p holds entry (d, place) at `d · PANEL + place`.
+/// Base rows in panels of columns: panel p holds entry (d, place) at `d · WIDTH + place`.
 struct Panels<C> {
     data: Vec<C>,
     /// Which base row has each place.
@@ -103,7 +101,7 @@ struct Pass<'a, T, C> {
     absolute: f64,
 }
 
-impl<'a, T: Real, C: Real> Pass<'a, T, C> {
+impl<'a, T: Real, C: Product> Pass<'a, T, C> {
     fn new(search: &'a Search<'a, T>, frame: Frame) -> Self {
         let d = search.base.n_cols();
         let (relative, absolute) = (relative_error::<C>(d), absolute_error::<C>(d));
@@ -123,38 +121,46 @@ impl<'a, T: Real, C: Real> Pass<'a, T, C> {
     }
 }
 
+/// Bytes of the panels in single precision and of the blocks in flight.
+pub(crate) fn memory_bytes(n: usize, n_cols: usize, k: usize, budget: MemoryBudget) -> u64 {
+    let block = block_bytes::<f32>(n_cols, k);
+    let in_flight = budget.blocks_in_flight(block, rayon::current_num_threads()) as u64;
+    n as u64 * (size_of::<f32>() * (n_cols + 1) + 12) as u64 + in_flight * block
+}
+
 /// Bytes that one block in flight takes.
-pub(crate) fn block_bytes<C: Real>(n_cols: usize, k: usize) -> u64 {
-    let row = (n_cols + 1 + PANEL) * size_of::<C>() + capacity(k) * size_of::<(C, u32)>();
+fn block_bytes<C: Product>(n_cols: usize, k: usize) -> u64 {
+    let row = 2 * (n_cols + 1) * size_of::<C>() + capacity(k) * size_of::<(C, u32)>();
     (BLOCK * row) as u64
 }
 
 /// Candidates that a row holds before it drops the hopeless ones.
+#[inline]
 fn capacity(k: usize) -> usize {
     2 * k + 64
 }
 
-impl<C: Real> Panels<C> {
+impl<C: Product> Panels<C> {
     /// Places are dealt to rows in a stride near the golden section: any first places are a
     /// fair sample of the rows, so that limits tighten early even if the rows are sorted.
     fn new<T: Real>(base: &Rows<T>, frame: &Frame, relative: f64) -> Self {
         let (n, d) = (base.n_rows(), base.n_cols());
         let stride = coprime_stride(n);
         let rows: Vec<u32> = (0..n).map(|place| (place * stride % n) as u32).collect();
-        let mut data = vec![C::ZERO; n.div_ceil(PANEL) * PANEL * (d + 1)];
+        let mut data = vec![C::ZERO; n.div_ceil(C::WIDTH) * C::WIDTH * (d + 1)];
         let mut norm = vec![0.0; n];
-        data.par_chunks_mut(PANEL * (d + 1))
-            .zip(norm.par_chunks_mut(PANEL))
-            .zip(rows.par_chunks(PANEL))
+        data.par_chunks_mut(C::WIDTH * (d + 1))
+            .zip(norm.par_chunks_mut(C::WIDTH))
+            .zip(rows.par_chunks(C::WIDTH))
             .for_each(|((panel, norm), rows)| {
                 for (place, &row) in rows.iter().enumerate() {
                     for (d, &x) in base.row(row as usize).iter().enumerate() {
                         let y: C = frame.entry(x, d);
-                        panel[d * PANEL + place] = y;
+                        panel[d * C::WIDTH + place] = y;
                         norm[place] += square(y.to_f64());
                     }
                     let half = C::from_f64(-0.5 * (1.0 - relative) * norm[place]);
-                    panel[d * PANEL + place] = half;
+                    panel[d * C::WIDTH + place] = half;
                 }
             });
         Self { data, rows, norm }
@@ -164,7 +170,7 @@ impl<C: Real> Panels<C> {
 /// A step that visits all of `n` places, near n divided by the golden ratio.
 fn coprime_stride(n: usize) -> usize {
     let near = ((n as f64 * 0.618_033_988_749_894_9) as usize).max(1);
-    (near..).find(|&step| gcd(step, n) == 1).unwrap_or(1)
+    (near..=n).find(|&step| gcd(step, n) == 1).unwrap_or(1)
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -188,7 +194,7 @@ struct Block<'a, T, C> {
     ranked: Vec<(Ranked, (C, u32))>,
 }
 
-impl<'a, T: Real, C: Real> Block<'a, T, C> {
+impl<'a, T: Real, C: Product> Block<'a, T, C> {
     fn new(pass: &'a Pass<'a, T, C>, first: usize, n_rows: usize) -> Self {
         let d = pass.search.base.n_cols();
         let capacity = capacity(pass.search.k);
@@ -216,58 +222,14 @@ impl<'a, T: Real, C: Real> Block<'a, T, C> {
 
     /// Scans all panels and writes the lists of this block.
     fn fill(mut self, index: &mut [u32], dist_sq: &mut [f64]) {
-        let panel_len = PANEL * (self.pass.search.base.n_cols() + 1);
-        let mut tile = vec![C::ZERO; self.norm.len() * PANEL];
-        for (p, panel) in self.pass.panels.data.chunks_exact(panel_len).enumerate() {
-            self.multiply(panel, &mut tile);
-            self.scan(&tile, p * PANEL);
-        }
+        let pass = self.pass;
+        C::scan(&mut self, pass.search.base.n_cols() + 1, &pass.panels.data);
         let k = self.pass.search.k;
         for (r, (index, dist_sq)) in
             index.chunks_exact_mut(k).zip(dist_sq.chunks_exact_mut(k)).enumerate()
         {
             self.rank(r);
             write(self.ranked.iter().map(|&(ranked, _)| ranked), index, dist_sq);
-        }
-    }
-
-    fn multiply(&self, panel: &[C], tile: &mut [C]) {
-        let (n_rows, d) = (self.norm.len(), self.pass.search.base.n_cols());
-        matmul(
-            MatMut::from_row_major_slice_mut(tile, n_rows, PANEL),
-            Accum::Replace,
-            MatRef::from_row_major_slice(&self.rows, n_rows, d + 1),
-            MatRef::from_row_major_slice(panel, d + 1, PANEL),
-            C::ONE,
-            Par::Seq,
-        );
-    }
-
-    fn scan(&mut self, tile: &[C], first_place: usize) {
-        const CHUNK: usize = 32;
-        for (r, products) in tile.chunks_exact(PANEL).enumerate() {
-            for (c, chunk) in products.chunks_exact(CHUNK).enumerate() {
-                let limit = self.limit[r];
-                if chunk.iter().fold(false, |any, &v| any | (v >= limit)) {
-                    for (lane, &v) in chunk.iter().enumerate() {
-                        self.offer(r, first_place + c * CHUNK + lane, v);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Holds a candidate if it may be a neighbour.
-    fn offer(&mut self, r: usize, place: usize, v: C) {
-        let Some(&row) = self.pass.panels.rows.get(place) else { return };
-        if v < self.limit[r] || !self.pass.search.admits(self.first + r, row as usize) {
-            return;
-        }
-        let capacity = capacity(self.pass.search.k);
-        self.held[r * capacity + self.n_held[r]] = (v, place as u32);
-        self.n_held[r] += 1;
-        if self.n_held[r] == capacity {
-            self.tighten(r);
         }
     }
 
@@ -321,12 +283,76 @@ impl<'a, T: Real, C: Real> Block<'a, T, C> {
         let (search, capacity) = (self.pass.search, capacity(self.pass.search.k));
         let row = search.queries.row(self.first + r);
         let held = &self.held[r * capacity..r * capacity + self.n_held[r]];
-        self.ranked.clear();
-        self.ranked.extend(held.iter().map(|&(v, place)| {
-            let index = self.pass.panels.rows[place as usize];
-            let dist_sq = dist_sq(row, search.base.row(index as usize));
-            (Ranked { dist_sq, index }, (v, place))
-        }));
+        let (ranked, places) = (&mut self.ranked, &self.pass.panels.rows);
+        ranked.clear();
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for &(v, place) in held {
+                    let index = places[place as usize];
+                    let dist_sq = dist_sq(row, search.base.row(index as usize));
+                    ranked.push((Ranked { dist_sq, index }, (v, place)));
+                }
+            },
+        );
         keep_nearest(&mut self.ranked, search.k, |(ranked, _)| *ranked);
+    }
+}
+
+impl<T: Real, C: Product> Candidates<C> for Block<'_, T, C> {
+    #[inline(always)]
+    fn rows(&self) -> &[C] {
+        &self.rows
+    }
+
+    #[inline(always)]
+    fn limit(&self, r: usize) -> C {
+        self.limit[r]
+    }
+
+    fn offer(&mut self, r: usize, place: usize, v: C) {
+        let Some(&row) = self.pass.panels.rows.get(place) else { return };
+        if !self.pass.search.admits(self.first + r, row as usize) {
+            return;
+        }
+        let capacity = capacity(self.pass.search.k);
+        self.held[r * capacity + self.n_held[r]] = (v, place as u32);
+        self.n_held[r] += 1;
+        if self.n_held[r] == capacity {
+            self.tighten(r);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embex_linalg::progress::Silent;
+
+    fn lists<C: Product>(search: &Search<'_, f64>) -> Lists {
+        let frame = Frame::of(search.queries, search.base);
+        let pass = Pass::<f64, C>::new(search, frame);
+        pass.run(&mut Silent, MemoryBudget::default()).expect("nobody cancels")
+    }
+
+    #[test]
+    fn both_precisions_find_the_same_neighbours() {
+        for (n, d, k, values) in [(1300, 11, 40, 3), (1300, 30, 91, 1000), (520, 3, 500, 50)] {
+            let entry = |at: usize| ((at * 7919 + at / 3 * 104_729) % values) as f64;
+            let rows = Rows::from_vec((0..n * d).map(entry).collect(), d).expect("whole rows");
+            let search = Search { queries: &rows, base: &rows, within: true, k };
+            let (single, double) = (lists::<f32>(&search), lists::<f64>(&search));
+            assert!(single.index == double.index && single.dist_sq == double.dist_sq, "{n} x {d}");
+        }
+    }
+
+    #[test]
+    fn every_place_is_dealt_once() {
+        for n in [1, 2, 3, 10, 97, 1000] {
+            let stride = coprime_stride(n);
+            let mut seen: Vec<usize> = (0..n).map(|place| place * stride % n).collect();
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..n));
+        }
     }
 }

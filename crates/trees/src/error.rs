@@ -70,6 +70,13 @@ pub enum Error {
         /// Its neighbour.
         neighbour: usize,
     },
+    /// The approximate search failed.
+    #[cfg(feature = "approx")]
+    #[error("the approximate search failed: {reason}")]
+    Descent {
+        /// What its library says.
+        reason: String,
+    },
     /// The observer asked to stop.
     #[error("cancelled")]
     Cancelled,

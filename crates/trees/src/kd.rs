@@ -58,6 +58,11 @@ fn run<T: Real, const D: usize>(
     })
 }
 
+/// Bytes of the tree and of the points it is built from.
+pub(crate) fn memory_bytes(n: u64, d: u64) -> u64 {
+    n * (3 * 8 * d + 8)
+}
+
 fn point<T: Real, const D: usize>(row: &[T]) -> [f64; D] {
     std::array::from_fn(|d| row[d].to_f64())
 }

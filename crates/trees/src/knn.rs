@@ -4,7 +4,6 @@ use embex_linalg::{MemoryBudget, Progress, Real, Rows, check, faer::MatRef, prog
 
 use crate::distinct::Distinct;
 use crate::points::{Scale, largest_magnitude, scaled_rows, unit_rows};
-use crate::ranked::Ranked;
 use crate::search::{Lists, Search};
 use crate::{Error, Neighbours, Result, blocked, kd};
 
@@ -101,15 +100,15 @@ impl KnnParams {
         budget: MemoryBudget,
     ) -> Result<Neighbours> {
         check::finite(x)?;
-        self.check_count(x.nrows(), x.nrows() - 1)?;
+        check_count(self.k, x.nrows(), x.nrows() - 1)?;
         match self.metric {
             Metric::Euclidean => {
                 let scale = Scale::of_largest(largest_magnitude(x));
-                self.within(&scaled_rows(x, scale), scale, progress, budget)
+                self.among(&scaled_rows(x, scale), scale, progress, budget)
             }
             Metric::Cosine => {
                 let rows = unit_rows(x, |row| Error::ZeroRow { row })?;
-                self.within(&rows, Scale::ONE, progress, budget)
+                self.among(&rows, Scale::ONE, progress, budget)
             }
         }
     }
@@ -131,7 +130,7 @@ impl KnnParams {
         if queries.ncols() != base.ncols() {
             return Err(Error::ColumnMismatch { queries: queries.ncols(), base: base.ncols() });
         }
-        self.check_count(base.nrows(), base.nrows())?;
+        check_count(self.k, base.nrows(), base.nrows())?;
         match self.metric {
             Metric::Euclidean => {
                 let largest = largest_magnitude(queries).max(largest_magnitude(base));
@@ -147,36 +146,41 @@ impl KnnParams {
         }
     }
 
-    fn check_count(&self, n_rows: usize, candidates: usize) -> Result<()> {
-        if self.k == 0 || self.k > candidates {
-            return Err(Error::NeighbourCount { k: self.k, candidates });
-        }
-        if u32::try_from(n_rows).is_err() {
-            return Err(Error::TooManyRows { n_rows });
-        }
-        Ok(())
+    /// Bytes that [`Self::search`] takes for `n_rows` × `n_cols` entries of type `T` besides the
+    /// input, its lists included: an upper estimate for distinct rows, within a few MB.
+    pub fn memory_bytes<T: Real>(&self, n_rows: usize, n_cols: usize, budget: MemoryBudget) -> u64 {
+        let (n, d, k) = (n_rows as u64, n_cols as u64, self.k as u64);
+        let entry = match self.metric {
+            Metric::Euclidean => size_of::<T>() as u64,
+            Metric::Cosine => size_of::<f64>() as u64,
+        };
+        let lists = n * k * (size_of::<u32>() + size_of::<f64>()) as u64;
+        let grouping = 2 * n * size_of::<(u64, u32)>() as u64;
+        let search = if self.by_tree(n_cols) {
+            kd::memory_bytes(n, d)
+        } else {
+            blocked::memory_bytes(n_rows, n_cols, self.k, budget)
+        };
+        n * d * entry + lists + grouping.max(search)
     }
 
-    fn within<T: Real>(
+    fn by_tree(&self, n_cols: usize) -> bool {
+        match self.method {
+            Method::Auto => n_cols <= AUTO_TREE_COLUMNS,
+            Method::KdTree => true,
+            Method::Blocked => false,
+        }
+    }
+
+    fn among<T: Real>(
         &self,
         rows: &Rows<T>,
         scale: Scale,
         progress: &mut dyn Progress,
         budget: MemoryBudget,
     ) -> Result<Neighbours> {
-        let Some(distinct) = Distinct::of(rows) else {
-            let search = Search { queries: rows, base: rows, within: true, k: self.k };
-            return finish(self.run(&search, progress, budget)?, self.k, scale);
-        };
-        let places = distinct.representatives(rows);
-        let k = self.k.min(places.n_rows() - 1);
-        let search = Search { queries: &places, base: &places, within: true, k };
-        let found = self.run(&search, progress, budget)?;
-        let of_row = |i: usize, out: &mut Vec<Ranked>| {
-            let groups = found.row(distinct.group_of(i), k);
-            distinct.expand(&groups, Some(i), self.k, out);
-        };
-        finish(Lists::from_rows(rows.n_rows(), self.k, of_row), self.k, scale)
+        let lists = among_places(rows, self.k, |search| self.run(search, progress, budget))?;
+        finish(lists, self.k, scale)
     }
 
     fn between<T: Real>(
@@ -195,27 +199,20 @@ impl KnnParams {
         let k = self.k.min(places.n_rows());
         let search = Search { queries, base: &places, within: false, k };
         let found = self.run(&search, progress, budget)?;
-        let of_row = |i: usize, out: &mut Vec<Ranked>| {
+        let lists = Lists::from_rows(queries.n_rows(), self.k, |i, out| {
             distinct.expand(&found.row(i, k), None, self.k, out);
-        };
-        finish(Lists::from_rows(queries.n_rows(), self.k, of_row), self.k, scale)
+        });
+        finish(lists, self.k, scale)
     }
 
-    fn run<T: Real>(
+    /// Searches prepared rows.
+    pub(crate) fn run<T: Real>(
         &self,
         search: &Search<'_, T>,
         progress: &mut dyn Progress,
         budget: MemoryBudget,
     ) -> Result<Lists> {
-        if search.k == 0 {
-            return Ok(Lists::zeros(0, 0)); // all rows are equal
-        }
-        let by_tree = match self.method {
-            Method::Auto => search.base.n_cols() <= AUTO_TREE_COLUMNS,
-            Method::KdTree => true,
-            Method::Blocked => false,
-        };
-        if by_tree {
+        if self.by_tree(search.base.n_cols()) {
             kd::search(search, progress)
         } else {
             blocked::search(search, progress, budget)
@@ -226,8 +223,41 @@ impl KnnParams {
 /// Most columns for which the tree is the faster of the two.
 const AUTO_TREE_COLUMNS: usize = 6;
 
+/// Accepts 1 ≤ k ≤ candidates and rows that 32 bits can count.
+pub(crate) fn check_count(k: usize, n_rows: usize, candidates: usize) -> Result<()> {
+    if k == 0 || k > candidates {
+        return Err(Error::NeighbourCount { k, candidates });
+    }
+    if u32::try_from(n_rows).is_err() {
+        return Err(Error::TooManyRows { n_rows });
+    }
+    Ok(())
+}
+
+/// Lists of all rows from a search among their distinct places.
+pub(crate) fn among_places<T: Real>(
+    rows: &Rows<T>,
+    k: usize,
+    run: impl FnOnce(&Search<'_, T>) -> Result<Lists>,
+) -> Result<Lists> {
+    let Some(distinct) = Distinct::of(rows) else {
+        return run(&Search { queries: rows, base: rows, within: true, k });
+    };
+    let places = distinct.representatives(rows);
+    let k_places = k.min(places.n_rows() - 1);
+    let found = if k_places == 0 {
+        Lists::zeros(0, 0) // all rows are equal
+    } else {
+        run(&Search { queries: &places, base: &places, within: true, k: k_places })?
+    };
+    Ok(Lists::from_rows(rows.n_rows(), k, |i, out| {
+        let groups = found.row(distinct.group_of(i), k_places);
+        distinct.expand(&groups, Some(i), k, out);
+    }))
+}
+
 /// Brings distances back to the scale of the data.
-fn finish(mut lists: Lists, k: usize, scale: Scale) -> Result<Neighbours> {
+pub(crate) fn finish(mut lists: Lists, k: usize, scale: Scale) -> Result<Neighbours> {
     for (at, dist_sq) in lists.dist_sq.iter_mut().enumerate() {
         let Some(original) = scale.undo_sq(*dist_sq) else {
             return Err(Error::Scale { row: at / k, neighbour: lists.index[at] as usize });

@@ -1,5 +1,7 @@
 //! Barnes–Hut trees and nearest neighbours.
 
+#[cfg(feature = "approx")]
+mod approximate;
 mod blocked;
 mod distinct;
 mod error;
@@ -8,10 +10,17 @@ mod kd;
 mod knn;
 mod neighbours;
 mod points;
+mod product;
 pub mod quadtree;
 mod ranked;
 mod search;
 
+#[cfg(feature = "approx")]
+pub use approximate::{ApproximateNeighbours, ApproximateParams};
 pub use error::{Error, Result};
 pub use knn::{KnnParams, Method, Metric, knn, knn_between, knn_with};
 pub use neighbours::Neighbours;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

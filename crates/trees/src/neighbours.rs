@@ -20,7 +20,7 @@ impl Neighbours {
 
     /// Lists that a search made.
     pub(crate) fn from_lists(k: usize, indices: Vec<u32>, dist_sq: Vec<f64>) -> Self {
-        debug_assert!(k > 0 && indices.len() == dist_sq.len() && indices.len() % k == 0);
+        debug_assert!(k > 0 && indices.len() == dist_sq.len() && indices.len().is_multiple_of(k));
         Self { k, indices, dist_sq }
     }
 

@@ -13,7 +13,7 @@ const LANES: usize = 8;
 const SAFE: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 
 /// `|a − b|²` in `f64`: coordinate `d` is added to lane `d mod 8`, the lanes pairwise.
-#[inline]
+#[inline(always)] // to be compiled for the caller's instructions; lanes make the bits the same
 pub(crate) fn dist_sq<T: Real>(a: &[T], b: &[T]) -> f64 {
     let mut sums = [0.0; LANES];
     let (a8, b8) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

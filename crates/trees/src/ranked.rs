@@ -11,6 +11,7 @@ pub(crate) struct Ranked {
 
 impl Ranked {
     /// By distance, then by index.
+    #[inline]
     pub(crate) fn order(a: &Self, b: &Self) -> Ordering {
         a.dist_sq.total_cmp(&b.dist_sq).then(a.index.cmp(&b.index))
     }

@@ -50,6 +50,14 @@ impl Lists {
         lists
     }
 
+    /// Replaces the list of row `i`.
+    #[cfg(feature = "approx")]
+    pub(crate) fn set_row(&mut self, i: usize, ranked: &[Ranked]) {
+        let span = i * ranked.len()..(i + 1) * ranked.len();
+        let (index, dist_sq) = (&mut self.index[span.clone()], &mut self.dist_sq[span]);
+        write(ranked.iter().copied(), index, dist_sq);
+    }
+
     /// The list of row `i`, of length `k`.
     pub(crate) fn row(&self, i: usize, k: usize) -> Vec<Ranked> {
         let span = i * k..(i + 1) * k;
