@@ -94,6 +94,8 @@ fn update(
         for sums in &partial {
             center.iter_mut().zip(sums.row(m)).for_each(|(c, sum)| *c += sum);
         }
-        center.iter_mut().for_each(|c| *c /= sizes[m]);
+        for c in center.iter_mut() {
+            *c /= sizes[m];
+        }
     }
 }

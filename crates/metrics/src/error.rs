@@ -1,0 +1,106 @@
+//! Why a score could not be computed.
+
+/// What is wrong with the input of a score. Positions count from 0.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two inputs describe different numbers of samples.
+    #[error("{what} has {got} entries where {expected} are needed")]
+    LengthMismatch {
+        /// Which input.
+        what: &'static str,
+        /// Entries given.
+        got: usize,
+        /// Entries needed.
+        expected: usize,
+    },
+    /// Fewer values than the score needs.
+    #[error("{what} needs at least {needed} values, got {got}")]
+    TooFew {
+        /// Which input.
+        what: &'static str,
+        /// Least number of values.
+        needed: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// Neighbour lists need 1 ≤ k < n.
+    #[error("cannot take {k} neighbours among {n} samples")]
+    NeighbourCount {
+        /// Neighbours asked for.
+        k: usize,
+        /// Samples given.
+        n: usize,
+    },
+    /// All labels are the same where two classes are compared.
+    #[error("{n_positive} of {n} samples are positive; both classes are needed")]
+    OneClass {
+        /// Positive samples.
+        n_positive: usize,
+        /// Samples given.
+        n: usize,
+    },
+    /// A value is not a number, or not one that is allowed.
+    #[error("entry {index} of {what} is {value}, must be {expected}")]
+    Value {
+        /// Which input.
+        what: &'static str,
+        /// Position of the entry.
+        index: usize,
+        /// The entry.
+        value: f64,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// Compressed rows are inconsistent.
+    #[error("row {row} of the affinities: {problem}")]
+    Structure {
+        /// The first bad row.
+        row: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Joint affinities must sum to 1.
+    #[error("the affinities sum to {sum}, not to 1")]
+    NotNormalised {
+        /// Their sum.
+        sum: f64,
+    },
+    /// A setting lies outside its range.
+    #[error("{name} is {value}, must be {expected}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// Value given.
+        value: f64,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// A matrix was refused.
+    #[error(transparent)]
+    Matrix(#[from] embex_linalg::Error),
+    /// The neighbour search refused its input.
+    #[error(transparent)]
+    Search(#[from] embex_trees::Error),
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Accepts values without NaN.
+pub(crate) fn no_nan(what: &'static str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|v| v.is_nan()) {
+        None => Ok(()),
+        Some(index) => {
+            Err(Error::Value { what, index, value: values[index], expected: "a number" })
+        }
+    }
+}
+
+/// Accepts finite values.
+pub(crate) fn finite(what: &'static str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::Value { what, index, value: values[index], expected: "finite" }),
+    }
+}
