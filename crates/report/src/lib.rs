@@ -28,3 +28,8 @@ pub use record::{CellRecord, Environment};
 pub use reproduction::{DataNote, Figure, Reproduction, Section};
 pub use run_result::{PhaseTime, RunRecord, RunResult, SCHEMA};
 pub use table::{Entry, Table};
+
+/// The README's example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -47,14 +47,14 @@ pub fn group(index: usize) -> Rgb {
     }
 }
 
-/// Blue – near-white – red, lightness falling evenly to both sides: safe for the common forms of
-/// colour blindness, and the sign survives in grey only through the legend.
+/// Blue – light grey – orange, lightness falling to both sides: safe for the common forms of
+/// colour blindness, and zero is seen on white and on black.
 const DIVERGING: [Rgb; 9] = [
     Rgb(5, 48, 97),
     Rgb(33, 102, 172),
     Rgb(67, 147, 195),
     Rgb(146, 197, 222),
-    Rgb(240, 240, 240),
+    Rgb(218, 218, 218),
     Rgb(253, 184, 99),
     Rgb(224, 130, 20),
     Rgb(179, 88, 6),
@@ -81,7 +81,7 @@ fn along(stops: &[Rgb], share: f64) -> Rgb {
     stops[low].mix(stops[low + 1], at - low as f64)
 }
 
-/// Colour of a signed number scaled to −1…1: blue below, grey-white at 0, orange above.
+/// Colour of a signed number scaled to −1…1: blue below, light grey at 0, orange above.
 pub fn diverging(scaled: f64) -> Rgb {
     along(&DIVERGING, 0.5 + 0.5 * scaled)
 }

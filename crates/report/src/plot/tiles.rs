@@ -6,7 +6,7 @@ use crate::{Error, Result, palette};
 /// How numbers become colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Blue below 0, near-white at 0, orange above; the ends at ±max |number| of the tile.
+    /// Blue below 0, light grey at 0, orange above; the ends at ±max |number| of the tile.
     #[default]
     Diverging,
     /// From the least to the greatest number of the tile.
@@ -22,7 +22,7 @@ pub struct Tile {
     pub height: usize,
     /// Cells in a row.
     pub width: usize,
-    /// height × width numbers, row after row; those not finite stay grey.
+    /// height × width numbers, row after row; those not finite stay white.
     pub values: Vec<f64>,
     /// Colours.
     pub scale: Scale,
@@ -92,7 +92,7 @@ fn draw(svg: &mut Svg, tile: &Tile, (left, top): (f64, f64)) {
     let reach = low.abs().max(high.abs());
     for (k, &value) in tile.values.iter().enumerate() {
         let colour = match tile.scale {
-            _ if !value.is_finite() => palette::Rgb(200, 200, 200),
+            _ if !value.is_finite() => palette::Rgb(255, 255, 255),
             Scale::Diverging => palette::diverging(if reach > 0.0 { value / reach } else { 0.0 }),
             Scale::Sequential if high > low => palette::sequential((value - low) / (high - low)),
             Scale::Sequential => palette::sequential(0.0),

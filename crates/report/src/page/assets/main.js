@@ -3,9 +3,11 @@ const KINDS = ["value", "attribution", "importance"];
 
 async function repaint() {
   const wanted = [state.kind, ...(state.beside === "none" ? [] : [state.beside])];
+  const before = panes.length;
   while (panes.length < wanted.length) panes.push(new Pane($("maps")));
   while (panes.length > wanted.length) panes.pop().box.remove();
   panes.forEach((pane) => pane.resize());
+  if (panes.length !== before) fitView(panes[0].width, panes[0].height);
   for (const [at, kind] of wanted.entries()) {
     if (kind === "group") {
       panes[at].paint(kind, null, meta.groups ? `coloured by ${meta.groups.title || "group"}` : "");
@@ -149,7 +151,6 @@ async function start() {
   project();
   buildControls();
   await repaint();
-  fitView(panes[0].width, panes[0].height);
   showPoint(-1);
   showGroup();
   buildTable();
@@ -165,5 +166,5 @@ async function start() {
 start().catch((problem) => {
   problems.push(String(problem && problem.stack ? problem.stack : problem));
   $("notices").append(el("p", { class: "notice" }, `The page could not be built: ${problem}`));
-  if (location.hash.startsWith("#selftest")) document.body.append(el("pre", { id: "selftest" }, JSON.stringify({ problems })));
+  if (location.hash.startsWith("#selftest")) tell({ problems });
 });

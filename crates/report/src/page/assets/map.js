@@ -126,9 +126,12 @@ class Pane {
     pen.lineJoin = "round";
     groupCentres().forEach((centre, g) => {
       if (!centre || (state.focus >= 0 && state.focus !== g)) return;
-      const x = (centre[0] - view.cx) * view.scale + this.width / 2;
+      let x = (centre[0] - view.cx) * view.scale + this.width / 2;
       const y = this.height / 2 - (centre[1] - view.cy) * view.scale;
+      if (x < 0 || x > this.width) return;
       const name = data.groupNames[g].length > 28 ? data.groupNames[g].slice(0, 27) + "…" : data.groupNames[g];
+      const half = pen.measureText(name).width / 2 + 4;
+      x = Math.max(half, Math.min(this.width - half, x));
       pen.strokeStyle = ground;
       pen.lineWidth = 4;
       pen.strokeText(name, x, y);
