@@ -258,20 +258,20 @@ impl Affinities {
 }
 
 /// Compressed rows with sorted columns.
-struct Directed {
-    starts: Vec<usize>,
-    columns: Vec<u32>,
-    p: Vec<f64>,
+pub(crate) struct Directed {
+    pub(crate) starts: Vec<usize>,
+    pub(crate) columns: Vec<u32>,
+    pub(crate) p: Vec<f64>,
 }
 
 impl Directed {
-    fn row(&self, i: usize) -> impl Iterator<Item = (u32, f64)> {
+    pub(crate) fn row(&self, i: usize) -> impl Iterator<Item = (u32, f64)> {
         let range = self.starts[i]..self.starts[i + 1];
         self.columns[range.clone()].iter().copied().zip(self.p[range].iter().copied())
     }
 
     /// A counting sort by column; rows come in order, so the new rows are sorted.
-    fn transposed(&self) -> Self {
+    pub(crate) fn transposed(&self) -> Self {
         let n = self.starts.len() - 1;
         let mut starts = vec![0; n + 1];
         for &j in &self.columns {
@@ -350,7 +350,7 @@ fn half_sum(a: &Directed, b: &Directed) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
 }
 
 /// Emits the sums of two sorted sparse rows in column order.
-fn merge(
+pub(crate) fn merge(
     a: impl Iterator<Item = (u32, f64)>,
     b: impl Iterator<Item = (u32, f64)>,
     mut emit: impl FnMut(u32, f64),

@@ -57,10 +57,25 @@ pub(crate) fn conditional_row(
     if !row.per_scale.is_finite() {
         row.per_scale = f64::MAX;
     }
-    arch.dispatch(
-        #[inline(always)]
-        || row.solve(perplexity.ln(), guess, p),
-    )
+    arch.dispatch(Solve { row: &row, target: perplexity.ln(), guess, p })
+}
+
+/// [`Row::solve`] in the machine's best instruction set: a type of its own, because a closure's
+/// call is not inlined into each set's variant and would run on the baseline's.
+struct Solve<'a, 'b> {
+    row: &'a Row<'b>,
+    target: f64,
+    guess: f64,
+    p: &'a mut [f64],
+}
+
+impl pulp::WithSimd for Solve<'_, '_> {
+    type Output = RowFit;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> RowFit {
+        self.row.solve(self.target, self.guess, self.p)
+    }
 }
 
 /// Minimum, sum of the excesses over it, and how many entries equal it.

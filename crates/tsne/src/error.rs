@@ -130,6 +130,54 @@ pub enum Error {
         /// Updates completed.
         iteration: usize,
     },
+    /// Importance is defined for Euclidean distances only.
+    #[error("importance by occlusion needs Euclidean distances, the map was made by cosine")]
+    EuclideanOnly,
+    /// The scores are not the features' projections by the loadings.
+    #[error(
+        "the scores of row {row} differ from the projected features by {gap:.1e} of the \
+         largest; pass the features as they were when projected"
+    )]
+    LoadingsMismatch {
+        /// First such row.
+        row: usize,
+        /// Relative gap.
+        gap: f64,
+    },
+    /// A set of features is empty, repeats a feature, or names one that does not exist.
+    #[error(
+        "feature set {set} is empty, repeats a feature or leaves 0..{n_features} (feature {feature:?})"
+    )]
+    FeatureSet {
+        /// Position of the set.
+        set: usize,
+        /// The repeated or unknown feature; `None` if the set is empty.
+        feature: Option<usize>,
+        /// Features of the data.
+        n_features: usize,
+    },
+    /// Groups are compared, so there must be at least two.
+    #[error("needs at least 2 groups, got {n_groups}")]
+    GroupCount {
+        /// Groups given.
+        n_groups: usize,
+    },
+    /// A sample's group does not exist.
+    #[error("row {row} is in group {code}, there are {n_groups} groups")]
+    GroupCode {
+        /// The row.
+        row: usize,
+        /// Its group.
+        code: u32,
+        /// Groups there are.
+        n_groups: usize,
+    },
+    /// A group has no members.
+    #[error("group {group} is empty")]
+    EmptyGroup {
+        /// The group.
+        group: usize,
+    },
     /// New samples do not have the columns of the fitted ones.
     #[error("new samples have {got} columns, the fitted ones {expected}")]
     ColumnMismatch {

@@ -7,12 +7,14 @@ mod barnes_hut;
 pub mod divergence;
 mod error;
 mod exact;
+pub mod importance;
 pub mod init;
 pub mod optimizer;
 mod pairs;
 mod params;
 pub mod repulsion;
 pub mod step;
+pub mod summary;
 mod update;
 
 pub use affinity::{Affinities, Conditionals};

@@ -1,0 +1,21 @@
+//! Groups of samples, and what features mean to them.
+//!
+//! [`FeatureSummary`] is the table; [`GroupMeans`] and [`TopFeatures`] take attributions in
+//! blocks of rows; [`Saturation`] says between which groups derivatives are blind.
+
+mod contrast;
+mod groups;
+mod means;
+mod ranking;
+mod saturation;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use contrast::Contrast;
+pub use groups::Groups;
+pub use means::GroupMeans;
+pub use ranking::{Order, TopFeatures};
+pub use saturation::Saturation;
+pub use table::{FeatureSummary, Measure};

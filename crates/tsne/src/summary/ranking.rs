@@ -1,0 +1,106 @@
+//! Which features come first, for points and for groups.
+
+use embex_linalg::{Real, check, faer::MatRef};
+use rayon::prelude::*;
+
+use crate::Result;
+
+/// What makes a feature come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Order {
+    /// The largest value: importance, means of |a|, contrast.
+    #[default]
+    Largest,
+    /// The largest |value|: signed attributions and differences.
+    LargestSize,
+}
+
+/// The first features of every row, equal values by index.
+///
+/// # Example
+/// ```
+/// use embex_linalg::faer::mat;
+/// use embex_tsne::summary::{Order, TopFeatures};
+/// let a = mat![[0.5, -2.0, 0.5], [0.0, 1.0_f64, 3.0]];
+/// let top = TopFeatures::of_rows(a.as_ref(), 2, Order::LargestSize)?;
+/// assert_eq!((top.features(0), top.values(0)), (&[1, 0][..], &[-2.0, 0.5][..]));
+/// assert_eq!(top.features(1), [2, 1]);
+/// # Ok::<(), embex_tsne::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TopFeatures {
+    count: usize,
+    order: Order,
+    features: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl TopFeatures {
+    /// No rows yet, `count` features each (fewer if there are fewer).
+    pub const fn new(count: usize, order: Order) -> Self {
+        Self { count, order, features: Vec::new(), values: Vec::new() }
+    }
+
+    /// The first `count` features of every row of `a`.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn of_rows<T: Real>(a: MatRef<'_, T>, count: usize, order: Order) -> Result<Self> {
+        let mut top = Self::new(count.min(a.ncols()), order);
+        top.add(a)?;
+        Ok(top)
+    }
+
+    /// Takes the next rows: blocks will do, n × D numbers need never be held.
+    ///
+    /// # Errors
+    /// [`embex_linalg::Error::Empty`], [`embex_linalg::Error::NotFinite`];
+    /// [`embex_linalg::Error::LengthMismatch`] for fewer columns than features are kept.
+    pub fn add<T: Real>(&mut self, a: MatRef<'_, T>) -> Result<()> {
+        check::finite(a)?;
+        check::length("ranked columns", a.ncols().min(self.count), self.count)?;
+        let rows: Vec<Vec<(u32, f64)>> =
+            (0..a.nrows()).into_par_iter().map(|i| self.first(a, i)).collect();
+        for (feature, value) in rows.into_iter().flatten() {
+            self.features.push(feature);
+            self.values.push(value);
+        }
+        Ok(())
+    }
+
+    fn first<T: Real>(&self, a: MatRef<'_, T>, i: usize) -> Vec<(u32, f64)> {
+        let key = |value: f64| if self.order == Order::Largest { value } else { value.abs() };
+        let before =
+            |x: &(u32, f64), y: &(u32, f64)| key(y.1).total_cmp(&key(x.1)).then(x.0.cmp(&y.0));
+        let mut row: Vec<(u32, f64)> =
+            (0..a.ncols()).map(|d| (d as u32, a[(i, d)].to_f64())).collect();
+        if self.count > 0 && self.count < row.len() {
+            row.select_nth_unstable_by(self.count - 1, before);
+        }
+        row.truncate(self.count);
+        row.sort_unstable_by(before);
+        row
+    }
+
+    /// Features kept per row.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Rows seen.
+    pub fn n_rows(&self) -> usize {
+        self.features.len().checked_div(self.count).unwrap_or(0)
+    }
+
+    /// Features of row `i`, first first.
+    pub fn features(&self, i: usize) -> &[u32] {
+        &self.features[i * self.count..(i + 1) * self.count]
+    }
+
+    /// Their values, with their signs.
+    pub fn values(&self, i: usize) -> &[f64] {
+        &self.values[i * self.count..(i + 1) * self.count]
+    }
+}
