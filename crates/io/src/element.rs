@@ -34,6 +34,10 @@ impl Kind {
         self.size() < 4 || matches!(self, Self::F32)
     }
 
+    pub(crate) const fn is_float(self) -> bool {
+        matches!(self, Self::F16 | Self::F32 | Self::F64)
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bool => "bool",

@@ -124,6 +124,8 @@ pub struct Input {
     pub obsm: Vec<Embedding>,
     /// Names of the layers that could have been read in place of the matrix.
     pub layers: Vec<String>,
+    /// What the file holds beside the matrix that could not be read.
+    pub notes: Vec<String>,
 }
 
 impl Input {
@@ -137,6 +139,7 @@ impl Input {
             var: Vec::new(),
             obsm: Vec::new(),
             layers: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

@@ -129,6 +129,17 @@ impl Budget {
         usize::try_from(n).map_err(|_| over(bytes))
     }
 
+    /// Refuses what is in memory for a moment only, without booking it.
+    pub(crate) fn check(&self, what: &'static str, n: u64, size: u64) -> Result<()> {
+        let (bytes, limit) = (n.saturating_mul(size), self.limit);
+        if bytes > limit { Err(Error::OverBudget { what, bytes, limit }) } else { Ok(()) }
+    }
+
+    /// Bytes that are not booked yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used.get())
+    }
+
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }

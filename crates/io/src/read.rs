@@ -1,12 +1,12 @@
 //! The one entry for every format.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
-    ColumnValues, Error, Format, Input, Labels, Matrix, Missing, ReadOptions, Result, bundled, idx,
-    npy, npz,
+    ColumnValues, Dense, Error, Format, Input, Labels, Matrix, Missing, ReadOptions, Result,
+    bundled, h5ad, idx, mtx, npy, npz,
     options::Budget,
-    stream::{GZIP, Stream, unpacked_head},
+    stream::{GZIP, Payload, Stream, unpacked_head},
     table,
 };
 
@@ -40,7 +40,7 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Input> {
     if let Some(name) = path.to_str().and_then(|path| path.strip_prefix("bundled:")) {
         return bundled::read(name, options).map_err(|error| error.in_file(path));
     }
-    let read = || read_stream(Stream::open(path)?, options);
+    let read = || read_stream(Stream::open(&file_of(path))?, options);
     read().map_err(|error| error.in_file(path))
 }
 
@@ -153,28 +153,55 @@ fn read_as(
     options: &ReadOptions,
     budget: &Budget,
 ) -> Result<Input> {
-    let dense = |matrix| Input::new(detected.format, Matrix::Dense(matrix));
+    let dense = |stream: Stream, read: fn(&mut Payload<'_>, &Budget) -> Result<Dense>| {
+        let mut payload = stream.payload(budget)?;
+        let matrix = read(&mut payload, budget)?;
+        payload.exhaust("gzip")?;
+        Ok(Input::new(detected.format, Matrix::Dense(matrix)))
+    };
     match detected.format {
-        Format::Npy => npy::read_matrix(&mut stream.payload(budget)?, budget).map(dense),
-        Format::Idx => idx::read_matrix(&mut stream.payload(budget)?, budget).map(dense),
+        Format::Npy => dense(stream, npy::read_matrix),
+        Format::Idx => dense(stream, idx::read_matrix),
         Format::Table => table::read(stream.payload(budget)?, &detected.extension, options, budget),
+        Format::MatrixMarket => {
+            let siblings = stream.path().map(Path::to_owned);
+            mtx::read(stream.payload(budget)?, siblings.as_deref(), options, budget)
+        }
+        Format::H5ad => h5ad::read(stream, options, budget),
         Format::Npz => npz::read(stream, options, budget),
-        _ => Err(Error::UnknownFormat),
+        Format::Bundled => Err(Error::UnknownFormat),
     }
+}
+
+/// A folder of 10x Genomics stands for its matrix.
+fn file_of(path: &Path) -> PathBuf {
+    let inside = ["matrix.mtx", "matrix.mtx.gz"].map(|name| path.join(name));
+    inside.into_iter().find(|path| path.is_file()).unwrap_or_else(|| path.to_owned())
 }
 
 fn labels_of(mut stream: Stream, column: Option<&str>, options: &ReadOptions) -> Result<Labels> {
     let detected = detect(&mut stream)?;
     let budget = options.budget(stream.bytes());
-    let values: ColumnValues = match detected.format {
-        Format::Npy => npy::read_column(&mut stream.payload(&budget)?, &budget)?,
+    let column_of =
+        |stream: Stream, read: fn(&mut Payload<'_>, &Budget) -> Result<ColumnValues>| {
+            let mut payload = stream.payload(&budget)?;
+            let values = read(&mut payload, &budget)?;
+            payload.exhaust("gzip").map(|()| values)
+        };
+    let values = match detected.format {
+        Format::Npy => column_of(stream, npy::read_column)?,
         Format::Npz => npz::read_column(stream, column, &budget)?,
-        Format::Idx => idx::read_column(&mut stream.payload(&budget)?, &budget)?,
+        Format::Idx => column_of(stream, idx::read_column)?,
         Format::Table => {
             let payload = stream.payload(&budget)?;
             table::read_column(payload, &detected.extension, column, options, &budget)?
         }
-        _ => return Err(Error::UnknownFormat),
+        Format::H5ad => {
+            let input = read_as(&detected, stream, options, &budget)?;
+            let name = column.unwrap_or_default();
+            return input.labels(name);
+        }
+        Format::MatrixMarket | Format::Bundled => return Err(Error::UnknownFormat),
     };
     Ok(Labels::from_column(&values))
 }

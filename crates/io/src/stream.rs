@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -18,6 +18,7 @@ pub(crate) struct Stream {
     inner: Box<dyn ReadSeek>,
     bytes: u64,
     name: String,
+    path: Option<PathBuf>,
 }
 
 impl Stream {
@@ -34,13 +35,14 @@ impl Stream {
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let inner = Box::new(file);
-        Ok(Self { inner, bytes: facts.len(), name })
+        let path = Some(path.to_owned());
+        Ok(Self { inner, bytes: facts.len(), name, path })
     }
 
     pub(crate) fn of_bytes(bytes: Vec<u8>, name: &str) -> Self {
         let length = bytes.len() as u64;
         let inner = Box::new(Cursor::new(bytes));
-        Self { inner, bytes: length, name: name.to_lowercase() }
+        Self { inner, bytes: length, name: name.to_lowercase(), path: None }
     }
 
     /// Length in bytes.
@@ -51,6 +53,10 @@ impl Stream {
     /// File name in lower case.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The first bytes, at most `n`.
@@ -114,8 +120,11 @@ impl<'a> Payload<'a> {
         self.reader
     }
 
-    /// Reads what is left, so that checksums at the end are compared.
+    /// Reads what is left of compressed data, so that the checksum at the end is compared.
     pub(crate) fn exhaust(&mut self, format: &'static str) -> Result<()> {
+        if self.left.is_some() {
+            return Ok(());
+        }
         let rest = std::io::copy(&mut self.reader, &mut std::io::sink());
         rest.map(drop).map_err(|error| read_error(format, error))
     }
