@@ -228,6 +228,9 @@ impl<'a, T: Real, C: Product> Block<'a, T, C> {
         for (r, (index, dist_sq)) in
             index.chunks_exact_mut(k).zip(dist_sq.chunks_exact_mut(k)).enumerate()
         {
+            if self.n_held[r] > k {
+                self.tighten(r); // fewer direct distances
+            }
             self.rank(r);
             write(self.ranked.iter().map(|&(ranked, _)| ranked), index, dist_sq);
         }
