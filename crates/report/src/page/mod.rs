@@ -12,4 +12,5 @@ pub use input::{
     Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, Saturation, Summary, SummaryColumn,
     TopFeatures,
 };
+pub(crate) use write::write_with_run;
 pub use write::{PageOptions, write};

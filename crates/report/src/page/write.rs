@@ -99,6 +99,16 @@ struct Meta<'a> {
 /// # Ok::<(), embex_report::Error>(())
 /// ```
 pub fn write(input: &PageInput, options: &PageOptions, out: &mut dyn Write) -> Result<()> {
+    write_with_run(input, &input.run, options, out)
+}
+
+/// As [`write`], with other facts of the run than the input's own.
+pub(crate) fn write_with_run(
+    input: &PageInput,
+    run: &Value,
+    options: &PageOptions,
+    out: &mut dyn Write,
+) -> Result<()> {
     input.check()?;
     write!(
         out,
@@ -111,7 +121,7 @@ pub fn write(input: &PageInput, options: &PageOptions, out: &mut dyn Write) -> R
         text::html(&input.title)
     )?;
     let mut blocks = Blocks::new(out);
-    let meta = text::script_json(&meta(input, options, &mut blocks)?)?;
+    let meta = text::script_json(&meta(input, run, options, &mut blocks)?)?;
     writeln!(out, "<script type=\"application/json\" id=\"meta\">{meta}</script>")?;
     writeln!(out, "<script>\n(() => {{\n\"use strict\";")?;
     for part in SCRIPT {
@@ -123,6 +133,7 @@ pub fn write(input: &PageInput, options: &PageOptions, out: &mut dyn Write) -> R
 
 fn meta<'a>(
     input: &'a PageInput,
+    run: &'a Value,
     options: &PageOptions,
     blocks: &mut Blocks<'_>,
 ) -> Result<Meta<'a>> {
@@ -158,7 +169,7 @@ fn meta<'a>(
         notices: &input.notices,
         image: input.image.map(|image| json!([image.height, image.width])),
         tables: input.tables.iter().map(table_meta).collect(),
-        run: &input.run,
+        run,
         colours: colours(input.n_groups()),
     })
 }

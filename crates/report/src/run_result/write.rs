@@ -33,9 +33,8 @@ pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
 }
 
 pub(super) fn page(result: &RunResult, dir: &Path, options: &PageOptions) -> Result<()> {
-    let shown = PageInput { run: result.facts(), ..result.page.clone() };
     let mut file = AtomicFile::create(dir.join(files::PAGE))?;
-    page::write(&shown, options, &mut file)?;
+    page::write_with_run(&result.page, &result.facts(), options, &mut file)?;
     file.flush().map_err(Error::Write)?;
     Ok(file.commit()?)
 }

@@ -19,7 +19,6 @@ async function repaint() {
     if (values) panes[at].paint(kind, values, `${kind} of ${meta.features[feature]}`);
     else panes[at].paint("group", null, `${kind} of ${meta.features[feature]} is not stored in this page; coloured by group`);
   }
-  $("feature-box").style.visibility = wanted.some((kind) => kind !== "group") ? "visible" : "hidden";
   const about = wanted.filter((kind) => data.layers[kind]).map((kind) => data.layers[kind].about).filter(Boolean);
   const moves = meta.dims === 3 ? "Drag turns, shift-drag moves" : "Drag moves";
   $("hint").textContent = [...about, `${moves}, the wheel zooms, a double click shows everything.`].join(" ");
