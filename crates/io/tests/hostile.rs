@@ -91,9 +91,10 @@ fn damaged_files_never_panic_nor_take_more_memory_than_allowed() {
     let files = all();
     let start = Instant::now();
     let seconds = std::env::var("EMBEX_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
+    let most = if seconds.is_some() { u64::MAX } else { 40_000 };
     let span = Duration::from_secs(seconds.unwrap_or(12));
     let mut seed = 0;
-    while start.elapsed() < span {
+    while seed < most && start.elapsed() < span {
         let mut draws = Draws(seed);
         let (name, bytes) = &files[draws.below(files.len())];
         let mut bytes = bytes.clone();

@@ -117,6 +117,10 @@ impl Dataset {
         if let Some(chunk) = self.inner.chunk_shape().map_err(|error| failed(&error))? {
             let entries = chunk.iter().fold(1_u64, |n, &side| n.saturating_mul(side));
             budget.check("a chunk of the file", entries, stored)?;
+            // The index may lie about packed sizes too, and the reader would set that much aside.
+            for chunk in self.inner.chunks().map_err(|error| failed(&error))? {
+                budget.check("a packed chunk of the file", chunk.storage_size, 1)?;
+            }
         }
         Ok(n)
     }
