@@ -216,7 +216,10 @@ pub enum Error {
         n_steps: usize,
     },
     /// The attribution recursion left the range of numbers.
-    #[error("the attributions of step {step} overflow at update {update}")]
+    #[error(
+        "the attributions of step {step} overflow at update {update}; \
+         lower the learning rate, use double precision or the corrected formula"
+    )]
     AttributionOverflow {
         /// Step attributed.
         step: usize,

@@ -361,6 +361,13 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
         self.divergence_with(self.sums.z)
     }
 
+    /// The repulsive sums of the present map, with curvature.
+    pub fn repulsive_sums(&mut self) -> RepulsionSums<T, C> {
+        let mut sums = RepulsionSums::default();
+        self.repulsion.sums(&self.y, true, &mut sums);
+        sums
+    }
+
     /// Why the run is over, if it is.
     pub fn stop_reason(&self) -> Option<StopReason> {
         let done = self.iteration >= self.params.n_iter;

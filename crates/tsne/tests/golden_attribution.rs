@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use embex_linalg::Rows;
 use embex_linalg::progress::Silent;
 use embex_testkit::{Golden, assert_close};
-use embex_tsne::attribution::{AttributeParams, Attribution, Attributor, Finished, Formula, Scalar};
+use embex_tsne::attribution::{
+    AttributeParams, Attribution, Attributor, Finished, Formula, Scalar,
+};
 use embex_tsne::repulsion::RepulsionSums;
 use embex_tsne::step::StepObserver;
 use embex_tsne::{Affinities, LearningRate, Optimizer, TsneParams};

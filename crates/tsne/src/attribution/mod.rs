@@ -56,7 +56,7 @@ pub use fixed_point::stability;
 pub use forward::Forward;
 pub use params::{AttributeParams, Bandwidth, Derivative, Formula, Mode, PublishedQuirks, Scalar};
 pub use result::{Attribution, Diagnostics};
-pub use run::{Attributor, Finished};
+pub use run::{Attributed, Attributor, Finished};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Follows a run and turns it into attributions.
 
-use embex_linalg::Real;
 use embex_linalg::faer::MatRef;
+use embex_linalg::{Progress, Real};
 
 use super::adjoint::{Swept, Trajectory, sweep};
 use super::clip::Clip;
@@ -15,7 +15,7 @@ use super::rule::{DpForm, Rule};
 use crate::affinity::Affinities;
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
-use crate::{Error, Metric, Result, TsneParams};
+use crate::{Error, Metric, Optimizer, Result, StopReason, TsneParams};
 
 /// Observes a run and attributes it: the adjoint for one step, the forward recursion for
 /// several steps or under a clip, nothing but the finished map for the fixed point.
@@ -53,6 +53,19 @@ struct Seen<T> {
     explicit: Vec<(usize, Vec<T>)>,
     diagnostics: Diagnostics,
     overflow: Option<usize>,
+}
+
+/// A run with its attributions.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Attributed<T> {
+    /// One attribution per step, ascending; the fixed point gives one.
+    pub attributions: Vec<Attribution<T>>,
+    /// Smallest eigenvalue of each point's Hessian at the finished map: see [`stability`].
+    pub stability: Vec<f64>,
+    /// Why the run ended.
+    pub stop: StopReason,
 }
 
 /// The finished map, as the fixed point needs it.
@@ -113,6 +126,52 @@ impl<T: Real, const C: usize> Attributor<T, C> {
     /// Steps that will be attributed; empty for the fixed point.
     pub fn steps(&self) -> &[usize] {
         &self.steps
+    }
+
+    /// Runs `optimizer` to its end and attributes what it did.
+    ///
+    /// To go on after an interruption, save and restore the
+    /// optimiser's state together with this observer.
+    ///
+    /// # Errors
+    /// As [`Optimizer::run`] and [`Self::finish`].
+    ///
+    /// # Cost
+    /// With the adjoint a copy of places, gains and curvature per update up to the step, then one
+    /// sweep: about a tenth of the run. The forward recursion reads and writes 2 C numbers per
+    /// entry of P and update. Neither depends on the number of features.
+    ///
+    /// # Example
+    /// ```
+    /// use embex_linalg::{faer::Mat, progress::Silent};
+    /// use embex_tsne::attribution::{AttributeParams, Attributor};
+    /// use embex_tsne::{Affinities, Optimizer, TsneParams, init};
+    /// // Two groups that differ in the first of three features.
+    /// let x = Mat::from_fn(40, 3, |i, d| {
+    ///     ((i * 7 + d * 13) % 11) as f64 / 11.0 + if d == 0 && i >= 20 { 2.0 } else { 0.0 }
+    /// });
+    /// let affinities = Affinities::from_neighbours(embex_trees::knn(x.as_ref(), 16).unwrap(), 5.0)?;
+    /// let params = TsneParams::default().with_n_iter(60).with_exaggeration_iter(40);
+    /// let attributor =
+    ///     Attributor::new(&AttributeParams::default(), &params, &affinities, x.as_ref())?;
+    /// let mut run = Optimizer::new(&affinities, &params, init::random::<f64, 2>(40, 1))?;
+    /// let done = attributor.run(&mut run, &mut Silent)?;
+    /// let values = done.attributions[0].project(x.as_ref())?;
+    /// assert_eq!((done.attributions[0].step, values.n_rows(), values.n_cols()), (40, 40, 3));
+    /// # Ok::<(), embex_tsne::Error>(())
+    /// ```
+    pub fn run(
+        mut self,
+        optimizer: &mut Optimizer<'_, T, C>,
+        progress: &mut dyn Progress,
+    ) -> Result<Attributed<T>> {
+        let stop = optimizer.run(&mut [&mut self], progress)?;
+        let sums = &optimizer.repulsive_sums();
+        let (y, edges) = (optimizer.y(), optimizer.edges());
+        let stability = stability(y, edges, sums, 1.0)?;
+        let finished = Finished { y, edges, sums, n_steps: optimizer.iteration() };
+        let attributions = self.finish(optimizer.affinities(), &finished)?;
+        Ok(Attributed { attributions, stability, stop })
     }
 
     /// Turns what was seen into attributions, one per step in ascending order.
