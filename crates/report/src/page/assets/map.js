@@ -18,19 +18,23 @@ class Pane {
     this.colours = new Uint32Array(N);
     this.order = new Uint32Array(N);
     listen(this);
-    new ResizeObserver(() => { this.resize(); redraw(); }).observe(this.box);
+    this.painted = false;
+    // A canvas that changes its size is blank, so it is drawn before the frame is shown.
+    new ResizeObserver(() => { if (this.resize() && this.painted) this.draw(); }).observe(this.box);
     this.resize();
   }
 
+  /** Takes the size of its box; false if that has not changed. */
   resize() {
-    this.ratio = Math.min(devicePixelRatio || 1, 2);
-    this.width = Math.max(1, this.box.clientWidth);
-    this.height = Math.max(1, this.box.clientHeight);
+    const size = [Math.min(devicePixelRatio || 1, 2), Math.max(1, this.box.clientWidth), Math.max(1, this.box.clientHeight)];
+    if (size[0] === this.ratio && size[1] === this.width && size[2] === this.height) return false;
+    [this.ratio, this.width, this.height] = size;
     for (const canvas of [this.base, this.top]) {
       canvas.width = Math.round(this.width * this.ratio);
       canvas.height = Math.round(this.height * this.ratio);
     }
     this.image = null;
+    return true;
   }
 
   /** Colours every point by its group, or by one column of a layer. */
@@ -54,6 +58,7 @@ class Pane {
       this.legend(scale, kind);
     }
     this.drawOrder(step);
+    this.painted = true;
   }
 
   /** Later points cover earlier ones: strong numbers on top, the group in focus above all. */
