@@ -2,6 +2,12 @@
 
 mod attribution;
 mod neighbours;
+mod occlusion;
 
-criterion::criterion_group!(kernels, attribution::attribution, neighbours::neighbours);
+criterion::criterion_group!(
+    kernels,
+    attribution::attribution,
+    neighbours::neighbours,
+    occlusion::occlusion
+);
 criterion::criterion_main!(kernels);

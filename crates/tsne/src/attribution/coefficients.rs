@@ -38,6 +38,13 @@ impl<T: Real> Coefficients<T> {
         Self { starts: starts.to_vec(), columns: columns.to_vec(), channels, weights }
     }
 
+    /// One channel of weights on the entries of P.
+    pub(crate) fn from_weights(affinities: &crate::Affinities, weights: Vec<T>) -> Self {
+        debug_assert_eq!(weights.len(), affinities.n_edges());
+        let (starts, columns) = (affinities.starts.clone(), affinities.columns.clone());
+        Self { starts, columns, channels: 1, weights }
+    }
+
     /// Number of samples.
     pub fn n_samples(&self) -> usize {
         self.starts.len() - 1

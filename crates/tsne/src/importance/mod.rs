@@ -18,6 +18,7 @@ mod change;
 mod charge;
 mod effect;
 mod fingerprint;
+mod kl_gradient;
 mod lists;
 mod params;
 mod result;
@@ -29,6 +30,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
+pub use kl_gradient::kl_gradient;
 pub use params::{Candidates, ImportanceParams};
 pub use result::{CandidateEffect, Importance, ImportanceState, SearchCounts};
 pub use run::Occlusion;

@@ -298,7 +298,8 @@ fn searcher<'a>(
     Searcher { geometry, lists, k, perplexity, arch }
 }
 
-fn check_map(map: MatRef<'_, f64>, n: usize) -> Result<()> {
+/// Accepts a finite map of n × 1 to 3 whose squared distances stay finite.
+pub(super) fn check_map(map: MatRef<'_, f64>, n: usize) -> Result<()> {
     check::finite(map)?;
     check::length("map", map.nrows(), n)?;
     if map.ncols() > 3 {

@@ -49,9 +49,9 @@ fn plain_charges(z: MatRef<'_, f64>, y: MatRef<'_, f64>, perplexity: f64, k: usi
         for _ in 0..200 {
             let middle: f64 = 0.5 * (low + high);
             if entropy(&weights(middle.exp())) > perplexity.ln() {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
         }
         for (p, &(_, j)) in weights(low.exp()).iter().zip(&near) {
