@@ -1,6 +1,6 @@
 //! The bandwidth of one row: the β at which its affinities have the perplexity asked for.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Numbers handled together; fixed, because the last bits of every sum depend on it.
 const LANES: usize = 8;
@@ -57,23 +57,22 @@ pub(crate) fn conditional_row(
     if !row.per_scale.is_finite() {
         row.per_scale = f64::MAX;
     }
-    arch.dispatch(Solve { row: &row, target: perplexity.ln(), guess, p })
+    arch.dispatch(Solve { row, target: perplexity.ln(), guess, p })
 }
 
-/// [`Row::solve`] in the machine's best instruction set: a type of its own, because a closure's
-/// call is not inlined into each set's variant and would run on the baseline's.
-struct Solve<'a, 'b> {
-    row: &'a Row<'b>,
+/// The search of one row, for run-time dispatch.
+struct Solve<'a> {
+    row: Row<'a>,
     target: f64,
     guess: f64,
     p: &'a mut [f64],
 }
 
-impl pulp::WithSimd for Solve<'_, '_> {
+impl WithSimd for Solve<'_> {
     type Output = RowFit;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> RowFit {
+    fn with_simd<S: Simd>(self, _: S) -> RowFit {
         self.row.solve(self.target, self.guess, self.p)
     }
 }
@@ -156,8 +155,8 @@ impl Row<'_> {
     #[inline(always)]
     fn scaled(&self, d: &[f64]) -> [f64; LANES] {
         let mut u = [0.0; LANES];
-        for (u, &d) in u.iter_mut().zip(d) {
-            *u = (d - self.min) * self.per_scale;
+        for l in 0..d.len().min(LANES) {
+            u[l] = (d[l] - self.min) * self.per_scale;
         }
         u
     }
@@ -181,7 +180,7 @@ impl Row<'_> {
     fn fill(&self, b: f64, s0: f64, p: &mut [f64]) {
         let per_sum = 1.0 / s0;
         for (p, d) in p.chunks_mut(LANES).zip(self.dist_sq.chunks(LANES)) {
-            let e = exp_lanes(self.scaled(d).map(|u| -b * u));
+            let e = exp_lanes(scaled_by(-b, self.scaled(d)));
             for (p, e) in p.iter_mut().zip(e) {
                 *p = e * per_sum;
             }
@@ -207,7 +206,7 @@ fn next_guess(t: f64, excess: f64, slope: f64, (low, high): (f64, f64), stretch:
 
 #[inline(always)]
 fn add_moments(u: [f64; LANES], b: f64, n_valid: usize, sums: &mut [[f64; LANES]; 3]) {
-    let e = exp_lanes(u.map(|u| -b * u));
+    let e = exp_lanes(scaled_by(-b, u));
     for l in 0..LANES {
         let e = if l < n_valid { e[l] } else { 0.0 };
         let ue = u[l] * e;
@@ -215,6 +214,14 @@ fn add_moments(u: [f64; LANES], b: f64, n_valid: usize, sums: &mut [[f64; LANES]
         sums[1][l] += ue;
         sums[2][l] = u[l].mul_add(ue, sums[2][l]);
     }
+}
+
+#[inline(always)]
+fn scaled_by(factor: f64, mut u: [f64; LANES]) -> [f64; LANES] {
+    for u in &mut u {
+        *u *= factor;
+    }
+    u
 }
 
 /// exp(x) for x ≤ 0, to about 2e-16 relative; below −708 as at −708 (3e-308).

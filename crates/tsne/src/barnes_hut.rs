@@ -7,7 +7,7 @@ use embex_trees::quadtree::{Group, Tree, Visitor};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::pairs::{LANES, PairSums, Sources, add_chunks, add_own_chunks};
+use crate::pairs::{AddChunks, AddOwn, PairSums, Sources};
 use crate::repulsion::{Repulsion, RepulsionSums};
 
 /// Most points that walk the tree together.
@@ -110,12 +110,13 @@ impl<T: Real, const C: usize> BarnesHut<T, C> {
                 let range = group.positions.start - first..group.positions.end - first;
                 task.gather(tree, group, angle);
                 let sums = &mut task.sums[range];
-                let chunks = 0..task.far.len() / LANES;
-                add_chunks::<T, C, CURVATURE>(arch, &task.targets, &task.far, chunks, sums);
+                let (targets, sources, chunks) = (&task.targets, &task.far, 0..task.far.n_chunks());
+                arch.dispatch(AddChunks::<T, C, CURVATURE> { targets, sources, chunks, sums });
                 if group.coincident {
                     sums.iter_mut().for_each(|s| s.add_coincident(group.positions.len() - 1));
                 } else {
-                    add_own_chunks::<T, C, CURVATURE>(arch, &task.targets, &task.own, sums);
+                    let (sources, chunks) = (&task.own, 0..task.own.n_chunks());
+                    arch.dispatch(AddOwn::<T, C, CURVATURE> { targets, sources, chunks, sums });
                 }
             }
         });

@@ -4,7 +4,7 @@ use embex_linalg::Real;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::pairs::{LANES, PairSums, Sources, add_chunks, add_own_block};
+use crate::pairs::{AddChunks, AddOwn, LANES, PairSums, Sources};
 use crate::repulsion::{Repulsion, RepulsionSums};
 
 /// Sums over all n² pairs, in lanes; the twin that approximations are measured against.
@@ -50,12 +50,14 @@ impl<T: Real, const C: usize> Repulsion<T, C> for Exact<T, C> {
 impl<T: Real, const C: usize> Exact<T, C> {
     fn fill<const CURVATURE: bool>(&mut self, y: &[[T; C]]) {
         let (arch, sources) = (self.arch, &self.sources);
-        let n_chunks = sources.len() / LANES;
         let blocks = self.sums.par_chunks_mut(LANES).zip(y.par_chunks(LANES));
         blocks.enumerate().for_each(|(own, (sums, targets))| {
-            add_chunks::<T, C, CURVATURE>(arch, targets, sources, 0..own, sums);
-            add_own_block::<T, C, CURVATURE>(arch, targets, sources, own..own + 1, sums);
-            add_chunks::<T, C, CURVATURE>(arch, targets, sources, own + 1..n_chunks, sums);
+            let chunks = 0..own;
+            arch.dispatch(AddChunks::<T, C, CURVATURE> { targets, sources, chunks, sums });
+            let chunks = own..own + 1;
+            arch.dispatch(AddOwn::<T, C, CURVATURE> { targets, sources, chunks, sums });
+            let chunks = own + 1..sources.n_chunks();
+            arch.dispatch(AddChunks::<T, C, CURVATURE> { targets, sources, chunks, sums });
         });
     }
 }

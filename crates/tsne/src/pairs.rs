@@ -3,8 +3,10 @@
 //! Sources are taken in chunks of [`LANES`], one accumulator per lane, lanes added in order at
 //! the end: the bits do not depend on the width of the machine's vectors.
 
+use std::ops::Range;
+
 use embex_linalg::Real;
-use pulp::Arch;
+use pulp::{Simd, WithSimd};
 
 use crate::repulsion::Curvature;
 
@@ -46,7 +48,7 @@ impl<T: Real, const C: usize> Sources<T, C> {
 
     /// Appends points of weight 1 from one slice per axis.
     #[inline]
-    pub(crate) fn extend(&mut self, coords: &[&[T]; C], positions: std::ops::Range<usize>) {
+    pub(crate) fn extend(&mut self, coords: &[&[T]; C], positions: Range<usize>) {
         for (axis, coords) in self.coords.iter_mut().zip(coords) {
             axis.extend_from_slice(&coords[positions.clone()]);
         }
@@ -60,20 +62,20 @@ impl<T: Real, const C: usize> Sources<T, C> {
         self.weights.resize(padded, T::ZERO);
     }
 
-    /// Number of sources, with padding.
-    pub(crate) fn len(&self) -> usize {
-        self.weights.len()
+    /// Number of chunks.
+    pub(crate) fn n_chunks(&self) -> usize {
+        self.weights.len() / LANES
     }
 
     #[inline(always)]
     fn chunk(&self, chunk: usize) -> ([[T; LANES]; C], [T; LANES]) {
         let from = chunk * LANES;
-        let load = |axis: &[T]| {
-            let mut lanes = [T::ZERO; LANES];
-            lanes.copy_from_slice(&axis[from..from + LANES]);
-            lanes
-        };
-        (std::array::from_fn(|c| load(&self.coords[c])), load(&self.weights))
+        let (mut x, mut w) = ([[T::ZERO; LANES]; C], [T::ZERO; LANES]);
+        for c in 0..C {
+            x[c].copy_from_slice(&self.coords[c][from..from + LANES]);
+        }
+        w.copy_from_slice(&self.weights[from..from + LANES]);
+        (x, w)
     }
 }
 
@@ -220,35 +222,40 @@ fn total<T: Real>(lanes: &[T; LANES]) -> f64 {
 }
 
 /// Adds the sums of `targets` over all sources in `chunks` to `sums`.
-pub(crate) fn add_chunks<T: Real, const C: usize, const CURVATURE: bool>(
-    arch: Arch,
-    targets: &[[T; C]],
-    sources: &Sources<T, C>,
-    chunks: std::ops::Range<usize>,
-    sums: &mut [PairSums<C>],
-) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            let (tiles, rest) = targets.as_chunks::<TILE>();
-            let (tile_sums, rest_sums) = sums.as_chunks_mut::<TILE>();
-            for (tile, sums) in tiles.iter().zip(tile_sums) {
-                add_tile::<T, C, TILE, CURVATURE>(tile, sources, chunks.clone(), sums);
-            }
-            for (target, sums) in rest.iter().zip(rest_sums) {
-                let sums = std::slice::from_mut(sums);
-                let (one, _) = sums.as_chunks_mut::<1>();
-                add_tile::<T, C, 1, CURVATURE>(&[*target], sources, chunks.clone(), &mut one[0]);
-            }
-        },
-    );
+///
+/// Run by [`Arch::dispatch`](pulp::Arch::dispatch).
+pub(crate) struct AddChunks<'a, T, const C: usize, const CURVATURE: bool> {
+    pub(crate) targets: &'a [[T; C]],
+    pub(crate) sources: &'a Sources<T, C>,
+    pub(crate) chunks: Range<usize>,
+    pub(crate) sums: &'a mut [PairSums<C>],
+}
+
+impl<T: Real, const C: usize, const CURVATURE: bool> WithSimd for AddChunks<'_, T, C, CURVATURE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (tiles, rest) = self.targets.as_chunks::<TILE>();
+        let (tile_sums, rest_sums) = self.sums.as_chunks_mut::<TILE>();
+        for t in 0..tiles.len() {
+            let chunks = self.chunks.clone();
+            add_tile::<T, C, TILE, CURVATURE>(&tiles[t], self.sources, chunks, &mut tile_sums[t]);
+        }
+        for t in 0..rest.len() {
+            let chunks = self.chunks.clone();
+            let mut sums = [rest_sums[t]];
+            add_tile::<T, C, 1, CURVATURE>(&[rest[t]], self.sources, chunks, &mut sums);
+            rest_sums[t] = sums[0];
+        }
+    }
 }
 
 #[inline(always)]
 fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
     targets: &[[T; C]; R],
     sources: &Sources<T, C>,
-    chunks: std::ops::Range<usize>,
+    chunks: Range<usize>,
     sums: &mut [PairSums<C>; R],
 ) {
     let mut from = chunks.start;
@@ -268,39 +275,31 @@ fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
     }
 }
 
-/// Adds the sums of targets over sources of which the first are the targets themselves, in
-/// order: a target is not its own partner.
-pub(crate) fn add_own_chunks<T: Real, const C: usize, const CURVATURE: bool>(
-    arch: Arch,
-    targets: &[[T; C]],
-    sources: &Sources<T, C>,
-    sums: &mut [PairSums<C>],
-) {
-    add_own_block::<T, C, CURVATURE>(arch, targets, sources, 0..sources.len() / LANES, sums);
+/// Adds the sums of targets over sources of which those from the first chunk on are the targets
+/// themselves, in order: a target is not its own partner.
+pub(crate) struct AddOwn<'a, T, const C: usize, const CURVATURE: bool> {
+    pub(crate) targets: &'a [[T; C]],
+    pub(crate) sources: &'a Sources<T, C>,
+    pub(crate) chunks: Range<usize>,
+    pub(crate) sums: &'a mut [PairSums<C>],
 }
 
-/// [`add_own_chunks`] where the targets are the sources from the first chunk on.
-pub(crate) fn add_own_block<T: Real, const C: usize, const CURVATURE: bool>(
-    arch: Arch,
-    targets: &[[T; C]],
-    sources: &Sources<T, C>,
-    chunks: std::ops::Range<usize>,
-    sums: &mut [PairSums<C>],
-) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            for (r, (target, sums)) in targets.iter().zip(sums).enumerate() {
-                let mut lanes = Lanes::<T, C>::ZERO;
-                for (at, chunk) in chunks.clone().enumerate() {
-                    let (x, mut w) = sources.chunk(chunk);
-                    for l in 0..LANES {
-                        w[l] = if at * LANES + l == r { T::ZERO } else { w[l] };
-                    }
-                    lanes.add::<CURVATURE>(target, &x, &w);
+impl<T: Real, const C: usize, const CURVATURE: bool> WithSimd for AddOwn<'_, T, C, CURVATURE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for r in 0..self.targets.len() {
+            let mut lanes = Lanes::<T, C>::ZERO;
+            for chunk in self.chunks.clone() {
+                let (x, mut w) = self.sources.chunk(chunk);
+                let from = (chunk - self.chunks.start) * LANES;
+                for l in 0..LANES {
+                    w[l] = if from + l == r { T::ZERO } else { w[l] };
                 }
-                lanes.flush::<CURVATURE>(sums);
+                lanes.add::<CURVATURE>(&self.targets[r], &x, &w);
             }
-        },
-    );
+            lanes.flush::<CURVATURE>(&mut self.sums[r]);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! One update of all points: attraction along the edges, gradient, gains, momentum.
 
 use embex_linalg::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::pairs::LANES;
@@ -52,24 +52,41 @@ pub(crate) fn update<T: Real, const C: usize>(
         .zip(partial.par_iter_mut())
         .enumerate()
         .for_each(|(block, (((y_next, velocity), gains), partial))| {
-            *partial = arch.dispatch(
-                #[inline(always)]
-                || {
-                    let mut norm_sq = 0.0;
-                    for r in 0..y_next.len() {
-                        let i = block * BLOCK + r;
-                        let gradient = gradient(factors, y, edges, sums, i);
-                        norm_sq += norm_sq_of(&gradient);
-                        move_point(factors, &gradient, &mut velocity[r], &mut gains[r]);
-                        for c in 0..C {
-                            y_next[r][c] = y[i][c] + velocity[r][c];
-                        }
-                    }
-                    norm_sq
-                },
-            );
+            let moving = Moving { y_next, velocity, gains };
+            let first = block * BLOCK;
+            *partial = arch.dispatch(UpdateBlock { factors, y, edges, sums, first, moving });
         });
     partial.iter().sum()
+}
+
+/// The update of a run of points.
+struct UpdateBlock<'a, T, const C: usize> {
+    factors: Factors<T>,
+    y: &'a [[T; C]],
+    edges: &'a Edges<T>,
+    sums: &'a RepulsionSums<T, C>,
+    first: usize,
+    moving: Moving<'a, T, C>,
+}
+
+impl<T: Real, const C: usize> WithSimd for UpdateBlock<'_, T, C> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let Moving { y_next, velocity, gains } = self.moving;
+        let mut norm_sq = 0.0;
+        for r in 0..y_next.len() {
+            let i = self.first + r;
+            let gradient = gradient(self.factors, self.y, self.edges, self.sums, i);
+            norm_sq += norm_sq_of(&gradient);
+            move_point(self.factors, &gradient, &mut velocity[r], &mut gains[r]);
+            for c in 0..C {
+                y_next[r][c] = self.y[i][c] + velocity[r][c];
+            }
+        }
+        norm_sq
+    }
 }
 
 #[inline(always)]
