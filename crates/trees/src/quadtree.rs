@@ -26,8 +26,8 @@ pub trait Visitor<T, const C: usize> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Node<T, const C: usize> {
     centre: [T; C],
-    /// Square of the largest extent of its points.
-    side_sq: T,
+    /// Squared diagonal of the box of its points.
+    size_sq: T,
     first: u32,
     end: u32,
     /// The node after this one's subtree; the next one for a leaf.
@@ -75,6 +75,16 @@ impl<T: Real, const C: usize> Bounds<T, C> {
         side
     }
 
+    /// Squared diagonal.
+    fn diagonal_sq(&self) -> T {
+        let mut sum = T::ZERO;
+        for c in 0..C {
+            let extent = self.high[c] - self.low[c];
+            sum = sum + extent * extent;
+        }
+        sum
+    }
+
     /// Squared distance to the nearest point of the box.
     #[inline(always)]
     fn dist_sq(&self, y: &[T; C]) -> T {
@@ -102,7 +112,7 @@ pub struct Group<T, const C: usize> {
 
 /// A Barnes–Hut tree; buffers are kept from one build to the next.
 ///
-/// A cell's size is the largest extent of its points. Points that agree to 2⁻³² of the map's span
+/// A cell's size is the diagonal of the box of its points. Points that agree to 2⁻³² of the map's span
 /// (2⁻²¹ in three dimensions) cannot be told apart; more than a leaf holds (8) of them act as one
 /// cell at every angle, so that any number of duplicates costs no more than distinct points.
 ///
@@ -198,7 +208,7 @@ impl<T: Real, const C: usize> Tree<T, C> {
         }
     }
 
-    /// Hands out all points as seen from a box: cells of side s whose centre is at distance
+    /// Hands out all points as seen from a box: cells of size s whose centre is at distance
     /// above s / angle from every point of the box as summaries, the rest point by point.
     pub fn walk(&self, from: &Bounds<T, C>, angle: T, visitor: &mut impl Visitor<T, C>) {
         self.walk_nodes(from, angle, 0..self.nodes.len(), visitor);
@@ -227,7 +237,7 @@ impl<T: Real, const C: usize> Tree<T, C> {
             let node = &self.nodes[i];
             let next = node.next as usize;
             let leaf = next == i + 1;
-            let far = node.side_sq < angle_sq * from.dist_sq(&node.centre);
+            let far = node.size_sq < angle_sq * from.dist_sq(&node.centre);
             if (far && next <= range.end) || (leaf && node.len() > BUCKET) {
                 visitor.cell(node.centre, node.len());
                 i = next;
@@ -269,7 +279,7 @@ impl<T: Real, const C: usize> Tree<T, C> {
         let i = self.nodes.len();
         let node = Node {
             centre: [T::ZERO; C],
-            side_sq: T::ZERO,
+            size_sq: T::ZERO,
             first: first as u32,
             end: end as u32,
             next: 0,
@@ -325,11 +335,11 @@ impl<T: Real, const C: usize> Tree<T, C> {
 
     fn finish_node(&mut self, i: usize) {
         let next = self.nodes.len() as u32;
-        let side = self.bounds[i].side();
+        let size_sq = self.bounds[i].diagonal_sq();
         let node = &mut self.nodes[i];
         let per_point = 1.0 / node.len() as f64;
         node.centre = self.moments[i].map(|sum| T::from_f64(sum * per_point));
-        node.side_sq = side * side;
+        node.size_sq = size_sq;
         node.next = next;
     }
 }

@@ -18,7 +18,7 @@ const TASK: usize = 256;
 
 /// Sums in which far cells of a tree stand for their points.
 ///
-/// Points near one another walk the tree once, together: a cell of size s is far if s < angle · r
+/// Points near one another walk the tree once, together: a cell of diagonal s is far if s < angle · r
 /// for its distance r from the nearest point of their box, so that every single point is served
 /// at least as accurately as by a walk of its own. At angle 0 nothing is far, and the sums are
 /// those of [`crate::Exact`] to rounding (apart from crowds of points that agree to 2⁻³² of the

@@ -11,6 +11,9 @@ pub enum Error {
     /// An input or a setting was refused, or the observer cancelled.
     #[error(transparent)]
     Input(#[from] embex_linalg::Error),
+    /// The neighbour search refused its input.
+    #[error(transparent)]
+    Neighbours(embex_trees::Error),
     /// Perplexity does not suit the number of samples.
     #[error(
         "perplexity {perplexity} needs 1 ≤ perplexity and 3 · perplexity ≤ n − 1; n is {n_samples}"
@@ -178,6 +181,12 @@ pub enum Error {
         /// The group.
         group: usize,
     },
+    /// The run is not over.
+    #[error("the run is at iteration {iteration} and not finished")]
+    Unfinished {
+        /// Updates completed.
+        iteration: usize,
+    },
     /// New samples do not have the columns of the fitted ones.
     #[error("new samples have {got} columns, the fitted ones {expected}")]
     ColumnMismatch {
@@ -226,6 +235,17 @@ pub enum Error {
         /// Update at which it happened.
         update: usize,
     },
+}
+
+impl From<embex_trees::Error> for Error {
+    fn from(error: embex_trees::Error) -> Self {
+        match error {
+            embex_trees::Error::Input(error) => Self::Input(error),
+            embex_trees::Error::Cancelled => Self::Input(embex_linalg::Error::Cancelled),
+            embex_trees::Error::ZeroRow { row } => Self::ZeroRow { row },
+            error => Self::Neighbours(error),
+        }
+    }
 }
 
 /// Result of this crate.

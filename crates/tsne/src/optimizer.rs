@@ -438,7 +438,7 @@ fn least_spread<T: Real>() -> f64 {
 }
 
 /// Largest extent of the map along an axis.
-fn spread<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
+pub(crate) fn spread<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
     let extent = |c: usize| {
         let values = y.iter().map(|y| y[c].to_f64());
         let (low, high) = values

@@ -82,7 +82,7 @@ pub struct TsneParams {
     pub n_components: usize,
     /// How repulsive forces are summed.
     pub method: Method,
-    /// Barnes–Hut: a cell of side s at distance r is far if s < angle · r; 0 to 1.
+    /// Barnes–Hut: a cell of diagonal s at distance r is far if s < angle · r; 0 to 1.
     pub angle: f64,
     /// Where the map starts.
     pub init: Init,
