@@ -216,7 +216,8 @@ impl RunResult {
         read::all(dir)
     }
 
-    /// The facts the page lists: quality first, then how the run was made.
+    /// The facts the page lists: quality first, then how the run was made. Times, memory and
+    /// machine stay in `run.json`: equal runs give equal pages.
     fn facts(&self) -> Value {
         let mut facts = serde_json::Map::new();
         let run = &self.run;
@@ -229,19 +230,6 @@ impl RunResult {
             if !value.is_null() {
                 facts.insert(name.into(), value.clone());
             }
-        }
-        let times =
-            run.timings.iter().map(|t| (t.phase.clone(), crate::text::seconds(t.seconds).into()));
-        let times: serde_json::Map<String, Value> = times.collect();
-        if !times.is_empty() {
-            facts.insert("timings".into(), times.into());
-        }
-        if let Some(peak) = run.peak_memory_bytes {
-            facts.insert("peak_memory".into(), crate::text::bytes(peak).into());
-        }
-        if run.environment != Environment::default() {
-            let environment = serde_json::to_value(&run.environment).unwrap_or_default();
-            facts.insert("environment".into(), environment);
         }
         facts.into()
     }
