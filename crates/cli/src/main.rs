@@ -1,2 +1,63 @@
-//! The `embex` program.
-fn main() {}
+//! The `embex` program: arguments, clocks and printing around the libraries.
+//!
+//! No algorithm lives here. `embex tsne` runs the stages of [`pipeline`] one after another, each
+//! of which leaves a checkpoint; the result folder appears when it is complete.
+#![allow(clippy::print_stderr, reason = "a program talks to its user")]
+
+mod args;
+mod exit;
+mod info;
+mod interrupt;
+mod pipeline;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use serde_json::json;
+
+use args::{Cli, Command, OutputArgs};
+use exit::{Error, Result};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let output = match &cli.command {
+        Command::Tsne(args) => args.output,
+        Command::Info(args) => args.output,
+        Command::Report(args) => args.output,
+    };
+    match interrupt::listen().and_then(|()| run(&cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, output),
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Tsne(args) => pipeline::tsne(args),
+        Command::Info(args) => info::run(args),
+        Command::Report(args) => pipeline::report(args),
+    }
+}
+
+/// What clap has to say: help on standard output with code 0, complaints on standard error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    if error.use_stderr() || printed.is_err() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+fn fail(error: &Error, output: OutputArgs) -> ExitCode {
+    if output.json {
+        let fields =
+            json!({ "code": error.code(), "message": error.to_string(), "hint": error.hint() });
+        let _ = progress::line("error", fields); // the code below still says that it failed
+    }
+    eprintln!("error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
+    }
+    error.exit_code()
+}

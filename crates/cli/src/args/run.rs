@@ -1,0 +1,50 @@
+//! Where results go and what a run may use.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Amount;
+
+/// How a run is done.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct RunArgs {
+    /// Folder for the results; it appears when all of them are complete
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Go on with the interrupted run of this folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Replace a result, or begin anew where a run was interrupted
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) force: bool,
+    /// Say what would be done and how much memory it would take, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads; the results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Memory that the run may take, as 500M or 4G; the results do not depend on it
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_memory: Option<Amount>,
+    /// Updates of the map between two checkpoints
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) checkpoint_every: NonZeroUsize,
+}
+
+/// What is printed.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// One JSON object per line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}

@@ -1,0 +1,147 @@
+//! Errors of the program, and the codes it ends with.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use embex_io::ErrorClass;
+
+/// Why the program stops early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] embex_io::Error),
+    /// A computation on matrices was refused.
+    #[error(transparent)]
+    Linalg(#[from] embex_linalg::Error),
+    /// The neighbour search was refused.
+    #[error(transparent)]
+    Trees(#[from] embex_trees::Error),
+    /// The map or its explanation was refused.
+    #[error(transparent)]
+    Tsne(#[from] embex_tsne::Error),
+    /// A measure was refused.
+    #[error(transparent)]
+    Metrics(#[from] embex_metrics::Error),
+    /// The page was refused.
+    #[error(transparent)]
+    Report(#[from] embex_report::Error),
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The input does not go with what was asked.
+    #[error("{0}")]
+    Input(String),
+    /// The estimate is above the limit.
+    #[error("needs about {needed}, more than the {limit} of --max-memory")]
+    Memory {
+        /// Estimated peak.
+        needed: crate::args::Amount,
+        /// The limit.
+        limit: crate::args::Amount,
+    },
+    /// A file of ours is not what it should be.
+    #[error("{}: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The run of the checkpoint was asked for something else.
+    #[error("the interrupted run in {} had other settings: {what}", path.display())]
+    OtherRun {
+        /// Its folder.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// Standard output or the thread pool failed.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The user stopped the run.
+    #[error("interrupted; a checkpoint is in {}", .0.display())]
+    Interrupted(PathBuf),
+}
+
+/// Result of the program's parts.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The documented exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::OtherRun { .. } => 2,
+            Self::Io(error) => match error.class() {
+                ErrorClass::Usage => 2,
+                ErrorClass::Memory => 4,
+                ErrorClass::Io => 5,
+                _ => 3,
+            },
+            Self::Memory { .. } => 4,
+            Self::Report(embex_report::Error::Missing { .. } | embex_report::Error::Io(_))
+            | Self::Damaged { .. }
+            | Self::System { .. } => 5,
+            Self::Interrupted(_) => 130,
+            error if error.is_setting() => 2,
+            _ => 3,
+        }
+    }
+
+    /// The same as the process's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    /// What to try, where there is something to try.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io(error) => io_hint(error),
+            Self::Tsne(embex_tsne::Error::Perplexity { .. }) => {
+                Some("a smaller --perplexity suits fewer samples")
+            }
+            Self::Memory { .. } => Some(
+                "see --dry-run; --pca, --top-variable, --no-importance and --precision f32 need less",
+            ),
+            Self::OtherRun { .. } => Some("repeat its settings, or begin anew with --force"),
+            Self::Interrupted(_) => Some("go on with the same command and --resume"),
+            _ => None,
+        }
+    }
+
+    /// Whether the work stopped because the user asked for it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        use embex_linalg::Error::Cancelled;
+        matches!(
+            self,
+            Self::Interrupted(_)
+                | Self::Linalg(Cancelled)
+                | Self::Trees(embex_trees::Error::Cancelled)
+                | Self::Tsne(embex_tsne::Error::Input(Cancelled))
+        )
+    }
+
+    /// Whether a setting is out of its range, which is a matter of the command line.
+    fn is_setting(&self) -> bool {
+        let (Self::Linalg(linalg) | Self::Tsne(embex_tsne::Error::Input(linalg))) = self else {
+            return false;
+        };
+        matches!(linalg, embex_linalg::Error::Setting { .. })
+    }
+}
+
+fn io_hint(error: &embex_io::Error) -> Option<&'static str> {
+    match error.root() {
+        embex_io::Error::Exists { .. } => Some("--force replaces it"),
+        embex_io::Error::Unfinished { .. } => Some("--resume goes on with it, --force begins anew"),
+        embex_io::Error::NotANumber { .. } => Some("see --labels and --set-aside"),
+        embex_io::Error::ChooseArray { .. } => Some("see --array"),
+        embex_io::Error::OverBudget { .. } => Some("--max-memory allows more"),
+        _ => None,
+    }
+}

@@ -1,0 +1,219 @@
+//! The stages of `embex tsne`, one after another.
+//!
+//! read → prepare → neighbours and affinities → map with attribution recursions → importance →
+//! quality → files and page. Every long stage keeps a checkpoint in `DIR.partial`; the folder
+//! gets its name when it is complete. All files but the times, memory and environment in
+//! `run.json` are the same bytes for any threads, memory and interruptions.
+
+mod estimate;
+mod explain;
+mod folder;
+mod map;
+mod output;
+mod prepare;
+mod quality;
+mod settings;
+pub(crate) mod source;
+
+use std::time::Instant;
+
+use embex_report::{PhaseTime, RunResult, page::PageOptions};
+use embex_tsne::Precision;
+use embex_tsne::summary::Saturation;
+use serde_json::{Value, json};
+
+use crate::args::{Amount, ReportArgs, TsneArgs};
+use crate::exit::{Error, Result};
+use crate::progress::{self, Display};
+use estimate::{Estimate, Shape};
+use folder::{Folder, Opened};
+use map::Stored;
+use prepare::Prepared;
+use settings::Settings;
+
+/// Runs `embex tsne`.
+pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
+    use_threads(args)?;
+    let mut display = Display::new(args.output);
+    let settings = Settings::of(args)?;
+    settings.map.check()?;
+    let mut clock = Clock::default();
+    let limit = args.run.max_memory;
+    let samples = source::read(&settings.input, limit.map(|amount| amount.0))?;
+    clock.note("read");
+    let matrix = &samples.matrix;
+    let shape = Shape { n_rows: matrix.n_rows(), n_cols: matrix.n_cols(), bytes: matrix.bytes() };
+    let estimate = Estimate::new(shape, &settings)?;
+    if args.run.dry_run {
+        return dry_run(&estimate, &settings, shape, args);
+    }
+    estimate.check(limit)?;
+    let folder = match Folder::open(&args.run, &settings)? {
+        Opened::Work(folder) => folder,
+        Opened::Complete => {
+            let words = format!("{} is complete already", args.run.out.display());
+            return display.event("done", json!({ "out": args.run.out }), &words);
+        }
+    };
+    let bytes = limit.map_or(u64::MAX, |amount| amount.0);
+    let outcome = prepare::prepare(samples, &settings, bytes, &mut display).and_then(|prepared| {
+        clock.note("prepare");
+        let mut run =
+            Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
+        run.in_types(&prepared)
+    });
+    display.end_phase();
+    finish(outcome, folder, &mut display)
+}
+
+/// Gives a finished folder its name; keeps an interrupted one, and discards a failed one.
+fn finish(outcome: Result<()>, folder: Folder, display: &mut Display) -> Result<()> {
+    match outcome {
+        Ok(()) => {
+            let out = folder.commit()?;
+            let words = format!("done: {}", out.join("index.html").display());
+            display.event("done", json!({ "out": out }), &words)
+        }
+        Err(error) if error.is_cancelled() => Err(Error::Interrupted(folder.work().to_owned())),
+        Err(error) if error.code() == 5 => Err(error),
+        Err(error) => {
+            folder.discard()?;
+            Err(error)
+        }
+    }
+}
+
+/// Runs `embex report`.
+pub(crate) fn report(args: &ReportArgs) -> Result<()> {
+    let mut display = Display::new(args.output);
+    RunResult::read(&args.folder)?.write_page(&args.folder, &PageOptions::default())?;
+    let page = args.folder.join("index.html");
+    display.event("done", json!({ "page": page }), &format!("done: {}", page.display()))
+}
+
+fn use_threads(args: &TsneArgs) -> Result<()> {
+    let Some(threads) = args.run.threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.get())
+        .build_global()
+        .map_err(|source| Error::System { action: "start the threads", source: source.into() })
+}
+
+fn dry_run(estimate: &Estimate, settings: &Settings, shape: Shape, args: &TsneArgs) -> Result<()> {
+    if args.output.json {
+        let settings = serde_json::to_value(settings).unwrap_or_default();
+        let fields = json!({
+            "rows": shape.n_rows, "columns": shape.n_cols,
+            "memory": estimate.fields(), "settings": settings,
+        });
+        progress::line("plan", fields)?;
+    } else if !args.output.quiet {
+        progress::print(&format!(
+            "{} samples × {} features ({} values)\nmemory by stage, about:\n{}",
+            shape.n_rows,
+            shape.n_cols,
+            shape.n_rows * shape.n_cols,
+            estimate.words()
+        ))?;
+    }
+    estimate.check(args.run.max_memory)
+}
+
+/// Times of the stages.
+#[derive(Debug)]
+struct Clock {
+    last: Instant,
+    times: Vec<PhaseTime>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { last: Instant::now(), times: Vec::new() }
+    }
+}
+
+impl Clock {
+    /// Ends a stage.
+    fn note(&mut self, phase: &str) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        self.times.push(PhaseTime { phase: phase.to_owned(), seconds });
+    }
+}
+
+/// A run after its samples are prepared.
+struct Run<'a> {
+    settings: &'a Settings,
+    folder: &'a Folder,
+    args: &'a TsneArgs,
+    display: &'a mut Display,
+    clock: Clock,
+}
+
+impl Run<'_> {
+    /// The stages in the number type and the axes that the settings ask for.
+    fn in_types(&mut self, prepared: &Prepared) -> Result<()> {
+        let params = &self.settings.map;
+        match (params.precision, params.n_components) {
+            (Precision::Single, 1) => self.stages::<f32, 1>(prepared),
+            (Precision::Single, 2) => self.stages::<f32, 2>(prepared),
+            (Precision::Single, _) => self.stages::<f32, 3>(prepared),
+            (Precision::Double, 1) => self.stages::<f64, 1>(prepared),
+            (Precision::Double, 2) => self.stages::<f64, 2>(prepared),
+            (Precision::Double, _) => self.stages::<f64, 3>(prepared),
+        }
+    }
+
+    fn stages<T: Stored, const C: usize>(&mut self, prepared: &Prepared) -> Result<()> {
+        let (settings, folder) = (self.settings, self.folder);
+        let budget = estimate::budget(self.args.run.max_memory);
+        let affinities = map::affinities(prepared, settings, folder, budget, self.display)?;
+        self.clock.note("neighbours");
+        let every = self.args.run.checkpoint_every.get();
+        let made = map::make::<T, C>(prepared, &affinities, settings, folder, every, self.display)?;
+        self.clock.note("map");
+        let sensitivities = match &made.attributions {
+            Some(attributed) => explain::sensitivities(attributed, prepared)?,
+            None => Vec::new(),
+        };
+        self.clock.note("sensitivity");
+        let importance = match &settings.explain.importance {
+            Some(asked) => {
+                let map = made.map.as_mat();
+                let display = &mut *self.display;
+                Some(explain::importance(prepared, map, settings, asked, folder, budget, display)?)
+            }
+            None => None,
+        };
+        self.clock.note("importance");
+        let saturation = match &prepared.groups {
+            Some((_, groups)) => Some(Saturation::new(&affinities, groups)?),
+            None => None,
+        };
+        let quality = quality::measure(prepared, &affinities, &made, saturation.as_ref())?;
+        self.clock.note("quality");
+        let found = output::Found {
+            prepared,
+            made: &made,
+            sensitivities: &sensitivities,
+            importance: importance.as_ref(),
+            saturation: saturation.as_ref(),
+            quality,
+        };
+        self.warn(&found)?;
+        output::write(&found, settings, folder, &mut self.clock.times)
+    }
+
+    fn warn<T>(&mut self, found: &output::Found<'_, T>) -> Result<()> {
+        for notice in output::notices(found) {
+            self.display.warn(&notice)?;
+        }
+        let number = |place: &str| found.quality.pointer(place).and_then(Value::as_f64);
+        let kl = number("/kl").unwrap_or(f64::NAN);
+        let kept = number("/neighbours_kept/share").unwrap_or(f64::NAN);
+        let peak = embex_io::Usage::now().peak_memory_bytes;
+        let memory = peak.map_or(String::new(), |bytes| format!(", peak memory {}", Amount(bytes)));
+        let words = format!("KL {kl:.4}, 10-neighbour preservation {kept:.3}{memory}");
+        self.display.event("quality", json!({ "quality": found.quality }), &words)
+    }
+}

@@ -1,0 +1,196 @@
+//! Everything that decides a result: kept with the checkpoints and in `run.json`.
+
+use std::path::Path;
+
+use embex_tsne::TsneParams;
+use embex_tsne::attribution::Mode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::args::{ScalarArg, TsneArgs};
+use crate::exit::{Error, Result};
+
+/// What a run is: equal settings give equal files, whatever the threads and the memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Settings {
+    /// Version of the program.
+    pub(super) version: String,
+    pub(super) input: InputSettings,
+    pub(super) prepare: PrepareSettings,
+    pub(super) map: TsneParams,
+    pub(super) explain: ExplainSettings,
+}
+
+/// Which matrix, which groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InputSettings {
+    /// As on the command line.
+    pub(super) source: String,
+    /// SHA-256 of the file; none for bundled data.
+    pub(super) sha256: Option<String>,
+    pub(super) labels: Option<String>,
+    /// SHA-256 of the labels' file, where they are in one.
+    pub(super) labels_sha256: Option<String>,
+    pub(super) set_aside: Vec<String>,
+    pub(super) array: Option<String>,
+    pub(super) layer: Option<String>,
+    pub(super) delimiter: Option<u8>,
+    pub(super) header: Option<bool>,
+    pub(super) transpose: bool,
+}
+
+/// What happens to the matrix before the map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct PrepareSettings {
+    pub(super) normalize_total: Option<Total>,
+    pub(super) log1p: bool,
+    pub(super) top_variable: Option<usize>,
+    pub(super) scale: bool,
+    pub(super) pca: Option<usize>,
+}
+
+/// To which sum samples are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Total {
+    /// The median of the sums.
+    Median,
+    /// This number.
+    Given(f64),
+}
+
+/// What is explained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ExplainSettings {
+    pub(super) attribution: Option<AttributionSettings>,
+    pub(super) importance: Option<ImportanceSettings>,
+    /// Groups to find where none are given.
+    pub(super) clusters: usize,
+    /// Features listed per point and group.
+    pub(super) top: usize,
+}
+
+/// Which sensitivity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AttributionSettings {
+    pub(super) mode: Mode,
+    pub(super) scalar: ScalarArg,
+    /// Steps; empty for the end of the first phase.
+    pub(super) at: Vec<usize>,
+}
+
+/// Which importance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ImportanceSettings {
+    /// Factor of widened candidates; none for an exact search.
+    pub(super) candidates: Option<f64>,
+    /// Least correlation of features that are removed together.
+    pub(super) correlated: Option<f64>,
+}
+
+impl Settings {
+    /// The settings of a command line; files are hashed.
+    pub(super) fn of(args: &TsneArgs) -> Result<Self> {
+        let explain = &args.explain;
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            input: InputSettings::of(args)?,
+            prepare: PrepareSettings::of(args),
+            map: args.map.params(args.run.seed),
+            explain: ExplainSettings {
+                attribution: (!explain.no_attribution).then(|| AttributionSettings {
+                    mode: explain.attribute,
+                    scalar: explain.scalar,
+                    at: explain.at.clone(),
+                }),
+                importance: (!explain.no_importance).then_some(ImportanceSettings {
+                    candidates: explain.candidates,
+                    correlated: explain.correlated,
+                }),
+                clusters: explain.clusters,
+                top: explain.top,
+            },
+        })
+    }
+
+    /// Refuses a folder whose run had other settings.
+    pub(super) fn check_same(&self, other: &Self, folder: &Path) -> Result<()> {
+        let [ours, theirs] = [self, other].map(|s| serde_json::to_value(s).unwrap_or_default());
+        match first_difference("", &ours, &theirs) {
+            None => Ok(()),
+            Some(what) => Err(Error::OtherRun { path: folder.to_owned(), what }),
+        }
+    }
+}
+
+impl InputSettings {
+    fn of(args: &TsneArgs) -> Result<Self> {
+        let input = &args.input;
+        let hash = |path: &Path| embex_io::sha256_file(path).map_err(Error::from);
+        let is_bundled = input.input.starts_with(super::source::BUNDLED);
+        let labels_file = input.labels.as_deref().and_then(super::source::labels_file);
+        Ok(Self {
+            source: input.input.clone(),
+            sha256: (!is_bundled).then(|| hash(Path::new(&input.input))).transpose()?,
+            labels: input.labels.clone(),
+            labels_sha256: labels_file.map(|(path, _)| hash(&path)).transpose()?,
+            set_aside: input.set_aside.clone(),
+            array: input.array.clone(),
+            layer: input.layer.clone(),
+            delimiter: input.delimiter,
+            header: input.header,
+            transpose: input.transpose,
+        })
+    }
+}
+
+impl PrepareSettings {
+    fn of(args: &TsneArgs) -> Self {
+        let prepare = &args.prepare;
+        Self {
+            normalize_total: prepare.normalize_total.map(|t| t.map_or(Total::Median, Total::Given)),
+            log1p: prepare.log1p,
+            top_variable: prepare.top_variable,
+            scale: prepare.scale,
+            pca: prepare.pca,
+        }
+    }
+}
+
+/// The first place where two JSON values differ, in words.
+fn first_difference(at: &str, ours: &Value, theirs: &Value) -> Option<String> {
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            keys.into_iter().find_map(|key| {
+                let (a, b) =
+                    (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                first_difference(&at, a, b)
+            })
+        }
+        (a, b) if a == b => None,
+        (a, b) => Some(format!("{at} is {a} now and was {b}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn differences_are_named_by_their_path() {
+        let a = json!({"map": {"seed": 1, "angle": 0.5}, "version": "1"});
+        let b = json!({"map": {"seed": 2, "angle": 0.5}, "version": "1"});
+        assert_eq!(first_difference("", &a, &b).as_deref(), Some("map.seed is 1 now and was 2"));
+        assert_eq!(first_difference("", &a, &a.clone()), None);
+        let c = json!({"map": {"seed": 1}, "version": "1"});
+        assert_eq!(
+            first_difference("", &c, &a).as_deref(),
+            Some("map.angle is null now and was 0.5")
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! What a run leaves behind, and that nothing but the settings decides it.
+
+use std::fs;
+
+use crate::common::{Bed, assert_same, code, contents, embex, json_lines, run, stderr};
+
+#[test]
+fn a_run_leaves_the_documented_files_and_nothing_else() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &[]);
+    let files: Vec<String> = contents(&out).into_keys().collect();
+    let expected = [
+        "attributions.npy",
+        "attributions_60.npy",
+        "embedding.npy",
+        "features.csv",
+        "importance.csv",
+        "index.html",
+        "point_importance.npy",
+        "points.csv",
+        "quality.json",
+        "run.json",
+        "top_features.csv",
+        "top_features_points.csv",
+        "values.npy",
+    ];
+    assert_eq!(files, expected);
+    let beside: Vec<_> = fs::read_dir(bed.folder.path()).expect("lists").collect();
+    assert_eq!(beside.len(), 2, "the table and the result");
+}
+
+#[test]
+fn the_features_that_make_the_groups_are_the_important_ones() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &[]);
+    let table = fs::read_to_string(out.join("top_features.csv")).expect("a table");
+    for group in ["g0", "g1", "g2"] {
+        let first = format!("{group},1,");
+        let line = table.lines().find(|line| line.starts_with(&first)).expect("a first feature");
+        let found = line.split(',').nth(2).expect("its name");
+        assert!(["a", "b", "c"].contains(&found), "{group}: {found}");
+    }
+}
+
+#[test]
+fn bytes_do_not_depend_on_threads_or_memory() {
+    let bed = Bed::new();
+    let one = bed.succeed("one", &[]);
+    let arguments = |out: &str, threads: &str| {
+        let mut arguments = bed.arguments(out);
+        let at = arguments.iter().position(|word| word == "--threads").expect("given");
+        threads.clone_into(&mut arguments[at + 1]);
+        arguments
+    };
+    for threads in ["2", "8"] {
+        let output = run(arguments(threads, threads));
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert_same(&one, &bed.path(threads), &format!("{threads} threads"));
+    }
+    for memory in ["60M", "4G"] {
+        assert_same(&one, &bed.succeed(memory, &["--max-memory", memory]), memory);
+    }
+}
+
+#[test]
+fn json_lines_tell_stages_quality_and_end() {
+    let bed = Bed::new();
+    let mut arguments = bed.arguments("out");
+    arguments.retain(|word| word != "--quiet");
+    arguments.push("--json".to_owned());
+    let output = run(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let lines = json_lines(&output);
+    assert!(lines.iter().all(|line| line["schema"] == 1));
+    let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    assert!(events.contains(&"progress") && events.contains(&"quality"), "{events:?}");
+    assert_eq!(events.last(), Some(&"done"));
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_dry_run_prints_an_estimate_and_writes_nothing() {
+    let bed = Bed::new();
+    let mut arguments = bed.arguments("out");
+    arguments.extend(["--dry-run", "--json"].map(str::to_owned));
+    let output = run(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let plan = &json_lines(&output)[0];
+    assert_eq!((plan["event"].as_str(), plan["rows"].as_u64()), (Some("plan"), Some(60)));
+    assert!(plan["memory"]["peak_bytes"].as_u64().expect("bytes") > 1 << 20);
+    assert!(!bed.path("out").exists() && !bed.path("out.partial").exists());
+    arguments.extend(["--max-memory", "1M"].map(str::to_owned));
+    assert_eq!(code(&run(&arguments)), 4);
+}
+
+#[test]
+fn the_page_can_be_made_again() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &[]);
+    let before = contents(&out);
+    fs::remove_file(out.join("index.html")).expect("removes");
+    let output = run(["report".as_ref(), out.as_os_str()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(contents(&out) == before, "the page differs");
+}
+
+#[test]
+fn components_explain_the_original_features() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &["--pca", "3", "--scale", "--precision", "f64"]);
+    let files = contents(&out);
+    assert!(files.contains_key("attribution_components.npy") && files.contains_key("loadings.npy"));
+    let table = String::from_utf8(files["importance.csv"].clone()).expect("UTF-8");
+    assert_eq!(table.lines().count(), 1 + 3 * 5);
+}
+
+#[test]
+fn every_mode_and_scalar_runs() {
+    let bed = Bed::new();
+    for (at, mode) in ["published", "paper", "corrected:fixed_point", "corrected:restricted:fixed"]
+        .iter()
+        .enumerate()
+    {
+        for scalar in ["length", "norm-sq", "group-distance"] {
+            let out = format!("out-{at}-{scalar}");
+            bed.succeed(&out, &["--attribute", mode, "--scalar", scalar, "--no-importance"]);
+        }
+    }
+    for axes in ["1", "3"] {
+        bed.succeed(&format!("axes-{axes}"), &["--axes", axes, "--clusters", "0"]);
+    }
+}
+
+#[test]
+fn info_tells_shape_and_labels() {
+    let bed = Bed::new();
+    let input = bed.input.display().to_string();
+    let output = run(["info", &input, "--labels", "kind", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let info = &json_lines(&output)[0];
+    assert_eq!((info["rows"].as_u64(), info["columns"].as_u64()), (Some(60), Some(5)));
+    assert_eq!(info["labels"][0]["name"], "kind");
+    let output = run(["info", "bundled:digits"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("1797 samples × 64 features"), "{text}");
+}
+
+#[test]
+fn help_is_printed_on_standard_output() {
+    for arguments in [vec!["--help"], vec!["tsne", "--help"], vec!["info", "-h"]] {
+        let output = embex(&arguments).output().expect("starts");
+        assert_eq!(code(&output), 0);
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+}

@@ -1,0 +1,173 @@
+//! Bad input and bad requests: the documented exit code, a message, and no half-written result.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::{Bed, code, run, stderr, table};
+
+/// Runs on a file with these bytes.
+fn refuse(name: &str, bytes: &[u8], more: &[&str]) -> (i32, String) {
+    let bed = Bed::new();
+    let input = bed.path(name);
+    fs::write(&input, bytes).expect("writes");
+    let (input, out) = (input.display().to_string(), bed.path("out").display().to_string());
+    let mut arguments = vec!["tsne", &input, "--out", &out, "--quiet", "--iterations", "20"];
+    arguments.extend(more);
+    let output = run(&arguments);
+    assert_nothing_left(bed.folder.path());
+    (code(&output), stderr(&output))
+}
+
+fn assert_nothing_left(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("lists") {
+        let name = entry.expect("lists").file_name().to_string_lossy().into_owned();
+        assert!(!name.starts_with("out") && !name.starts_with('.'), "{name} is left");
+    }
+}
+
+fn assert_refused(name: &str, bytes: &[u8], more: &[&str], expected: i32, words: &str) {
+    let (code, message) = refuse(name, bytes, more);
+    assert_eq!(code, expected, "{name}: {message}");
+    assert!(message.starts_with("error: ") && message.contains(words), "{name}: {message}");
+    assert!(!message.contains("panicked"), "{name}: {message}");
+}
+
+/// n × d equal values, or a value of one's own at row 3, column 1.
+fn numbers(n: usize, d: usize, odd: &str) -> Vec<u8> {
+    let mut text = String::new();
+    for i in 0..n {
+        let cell =
+            |c: usize| if (i, c) == (3, 1) { odd.to_owned() } else { format!("{}", i * d + c) };
+        text += &((0..d).map(cell).collect::<Vec<_>>().join(",") + "\n");
+    }
+    text.into_bytes()
+}
+
+#[test]
+fn values_that_are_no_finite_numbers_are_named() {
+    for odd in ["nan", "inf", "-inf", ""] {
+        let (code, message) = refuse("x.csv", &numbers(40, 3, odd), &[]);
+        assert_eq!(code, 3, "{odd:?}: {message}");
+    }
+    assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, "word");
+}
+
+#[test]
+fn empty_and_tiny_inputs_are_refused() {
+    assert_refused("x.csv", b"", &[], 3, "");
+    assert_refused("x.csv", b"a,b\n", &[], 3, "");
+    assert_refused("x.csv", &numbers(1, 3, ""), &["--header", "false"], 3, "");
+    assert_refused("x.csv", &numbers(40, 3, "7"), &[], 3, "perplexity");
+    assert_refused("x.npy", b"", &[], 3, "");
+}
+
+#[test]
+fn wrong_labels_are_refused() {
+    let bed = Bed::new();
+    let labels = bed.path("labels.csv");
+    fs::write(&labels, "a\nb\n").expect("writes");
+    let labels = labels.display().to_string();
+    let rows = table(60).into_bytes();
+    assert_refused("x.csv", &rows, &["--labels", &labels, "--set-aside", "kind"], 3, "60 rows");
+    assert_refused("x.csv", &rows, &["--labels", "nothing"], 2, "nothing");
+}
+
+#[test]
+fn truncated_and_hostile_files_are_refused() {
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    let text = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000000), }\n";
+    header.extend((text.len() as u16).to_le_bytes());
+    header.extend(text.as_bytes());
+    let (code, message) = refuse("x.npy", &header, &[]);
+    assert!([3, 4].contains(&code), "{code}: {message}");
+    assert_refused("x.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'", &[], 3, "");
+    let mut idx = vec![0, 0, 8, 3];
+    idx.extend([0xff; 12]);
+    let (code, message) = refuse("x-ubyte", &idx, &[]);
+    assert!([3, 4].contains(&code), "{code}: {message}");
+    assert_refused("x.csv.gz", b"\x1f\x8b\x08\x00\x00", &[], 3, "");
+    assert_refused("x.npz", b"PK\x03\x04 and no more", &[], 3, "");
+    assert_refused("x.h5ad", b"\x89HDF\r\n\x1a\n and no more", &[], 3, "");
+    assert_refused("x.mtx", b"%%MatrixMarket matrix coordinate real general\n9 9\n", &[], 3, "");
+    assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
+}
+
+#[test]
+fn flat_data_have_a_documented_answer() {
+    let flat = "1,2,3\n".repeat(40);
+    let (code, message) = refuse_or_run("x.csv", flat.as_bytes());
+    assert!([0, 3].contains(&code), "{code}: {message}");
+    let half = format!("{}{}", "1,2,3\n".repeat(20), "4,5,3\n".repeat(20));
+    let (code, message) = refuse_or_run("x.csv", half.as_bytes());
+    assert!([0, 3].contains(&code), "{code}: {message}");
+}
+
+/// All-equal rows, duplicates and constant columns: a map without NaN, or a typed error.
+fn refuse_or_run(name: &str, bytes: &[u8]) -> (i32, String) {
+    let bed = Bed::new();
+    let input = bed.path(name);
+    fs::write(&input, bytes).expect("writes");
+    let (input, out) = (input.display().to_string(), bed.path("out").display().to_string());
+    let settings = ["--header", "false", "--perplexity", "5", "--iterations", "300", "--quiet"];
+    let mut arguments = vec!["tsne", &input, "--out", &out];
+    arguments.extend(settings);
+    let output = run(&arguments);
+    let message = stderr(&output);
+    assert!(!message.contains("panicked"), "{message}");
+    if code(&output) == 0 {
+        let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
+        assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
+    }
+    (code(&output), message)
+}
+
+#[test]
+fn requests_that_cannot_be_followed_are_usage() {
+    let rows = table(60).into_bytes();
+    for more in [
+        &["--perplexity", "many"][..],
+        &["--attribute", "guess"],
+        &["--attribute", "published:aware"],
+        &["--max-memory", "lots"],
+        &["--angle", "7"],
+        &["--axes", "4"],
+        &["--momentum", "1"],
+        &["--no-such-option"],
+        &["--resume", "--force"],
+        &["--threads", "0"],
+    ] {
+        let (code, message) = refuse("x.csv", &rows, &[&["--labels", "kind"][..], more].concat());
+        assert_eq!(code, 2, "{more:?}: {message}");
+    }
+    assert_eq!(code(&run(["tsne"])), 2);
+}
+
+#[test]
+fn results_are_not_overwritten_unless_asked() {
+    let bed = Bed::new();
+    bed.succeed("out", &[]);
+    let again = run(bed.arguments("out"));
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
+    bed.succeed("out", &["--force"]);
+    bed.succeed("out", &["--resume"]); // complete already
+    let mut other = bed.arguments("out");
+    let at = other.iter().position(|word| word == "--seed").expect("given");
+    other[at + 1] = "4".to_owned();
+    other.push("--resume".to_owned());
+    let other = run(&other);
+    assert_eq!(code(&other), 2, "{}", stderr(&other));
+    assert!(stderr(&other).contains("seed"), "{}", stderr(&other));
+}
+
+#[test]
+fn files_that_are_not_there_or_cannot_be_written_are_input_output() {
+    let bed = Bed::new();
+    let mut missing = bed.arguments("out");
+    missing[1] = bed.path("no.csv").display().to_string();
+    assert_eq!(code(&run(&missing)), 5);
+    fs::write(bed.path("file"), "").expect("writes");
+    let blocked = run(bed.arguments("file/out"));
+    assert_eq!(code(&blocked), 5, "{}", stderr(&blocked));
+    assert_eq!(code(&run(["report", &bed.path("no").display().to_string()])), 5);
+}
