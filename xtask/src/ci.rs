@@ -14,6 +14,7 @@ const STAGES: &[Stage] = &[
     ("clippy, all features", || clippy(&["--all-features"])),
     ("docs", docs),
     ("test", || cargo(&["test"])),
+    ("reproduce, quick", || cargo(&["xtask", "reproduce"])),
 ];
 
 /// Runs every stage, also after one has failed, and prints the time of each.

@@ -89,12 +89,12 @@ fn noise(i: usize, d: usize) -> f64 {
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The table of a [`Bed`].
+/// The table of a [`Bed`]: only column a parts group g1 from g0, and only b parts g2.
 pub(crate) fn table(n: usize) -> String {
     let mut text = String::from("a,b,c,d,e,kind\n");
     for i in 0..n {
         let group = i % 3;
-        let shift = |d: usize| if d == group { 4.0 } else { 0.0 };
+        let shift = |d: usize| if d + 1 == group { 4.0 } else { 0.0 };
         let cells: Vec<String> = (0..5).map(|d| format!("{:.6}", noise(i, d) + shift(d))).collect();
         text = text + &cells.join(",") + ",g" + &group.to_string() + "\n";
     }
