@@ -80,7 +80,7 @@ impl<T: Real, const C: usize> Bounds<T, C> {
         let mut sum = T::ZERO;
         for c in 0..C {
             let extent = self.high[c] - self.low[c];
-            sum = sum + extent * extent;
+            sum += extent * extent;
         }
         sum
     }
@@ -91,7 +91,7 @@ impl<T: Real, const C: usize> Bounds<T, C> {
         let mut sum = T::ZERO;
         for c in 0..C {
             let outside = (self.low[c] - y[c]).max_(y[c] - self.high[c]).max_(T::ZERO);
-            sum = sum + outside * outside;
+            sum += outside * outside;
         }
         sum
     }
@@ -256,7 +256,9 @@ impl<T: Real, const C: usize> Tree<T, C> {
 
     fn sort_points(&mut self, y: &[[T; C]]) {
         let mut bounds = Bounds { low: [T::MAX; C], high: [-T::MAX; C] };
-        y.iter().for_each(|&y| bounds.join(&Bounds::point(y)));
+        for &y in y {
+            bounds.join(&Bounds::point(y));
+        }
         let cells = f64::from(2.0_f32).powi(Self::BITS as i32);
         // Rounding keeps the order of coordinates; the cast saturates at both ends.
         let scale = T::from_f64(cells / bounds.side().to_f64());

@@ -112,7 +112,7 @@ fn check_neighbours(neighbours: &Neighbours, perplexity: f64) -> Result<()> {
             return Some(Error::NeighbourIndex { row, neighbour });
         }
         let dist_sq = neighbours.dist_sq(row);
-        let index = dist_sq.iter().position(|&d| !(d >= 0.0 && d < f64::INFINITY))?;
+        let index = dist_sq.iter().position(|&d| !(0.0..f64::INFINITY).contains(&d))?;
         Some(Error::Distance { row, index, value: dist_sq[index] })
     });
     bad.map_or(Ok(()), Err)
@@ -176,7 +176,8 @@ impl Affinities {
         given.check_values()?;
         given.check_symmetry()?;
         let sum: f64 = given.p.iter().sum();
-        if !((sum - 1.0).abs() <= GIVEN_TOLERANCE) {
+        let normalised = (sum - 1.0).abs() <= GIVEN_TOLERANCE; // false for NaN
+        if !normalised {
             return Err(Error::NotNormalised { sum });
         }
         given.p.iter_mut().for_each(|p| *p /= sum);
@@ -234,7 +235,7 @@ impl Affinities {
         for row in 0..self.n_samples() {
             let (columns, p) = self.row(row);
             for (&col, &value) in columns.iter().zip(p) {
-                if !(value >= 0.0 && value < f64::INFINITY) || col as usize == row {
+                if !(0.0..f64::INFINITY).contains(&value) || col as usize == row {
                     return Err(Error::JointValue { row, col: col as usize, value });
                 }
             }

@@ -49,7 +49,7 @@ pub(crate) fn conditional_row(
         return uniform_over_ties(dist_sq, min, ties, p);
     }
     let scale = sum / dist_sq.len() as f64;
-    if !(scale > 0.0) {
+    if scale == 0.0 {
         // A spread below the smallest number: equal distances for all that can be told.
         return uniform_over_ties(dist_sq, f64::INFINITY, dist_sq.len(), p);
     }

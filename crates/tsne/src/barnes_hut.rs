@@ -113,7 +113,9 @@ impl<T: Real, const C: usize> BarnesHut<T, C> {
                 let (targets, sources, chunks) = (&task.targets, &task.far, 0..task.far.n_chunks());
                 arch.dispatch(AddChunks::<T, C, CURVATURE> { targets, sources, chunks, sums });
                 if group.coincident {
-                    sums.iter_mut().for_each(|s| s.add_coincident(group.positions.len() - 1));
+                    for sums in sums {
+                        sums.add_coincident(group.positions.len() - 1);
+                    }
                 } else {
                     let (sources, chunks) = (&task.own, 0..task.own.n_chunks());
                     arch.dispatch(AddOwn::<T, C, CURVATURE> { targets, sources, chunks, sums });

@@ -34,7 +34,9 @@ impl<T: Real, const C: usize> Default for Exact<T, C> {
 impl<T: Real, const C: usize> Repulsion<T, C> for Exact<T, C> {
     fn sums(&mut self, y: &[[T; C]], curvature: bool, out: &mut RepulsionSums<T, C>) {
         self.sources.clear();
-        y.iter().for_each(|&y| self.sources.push(y, T::ONE));
+        for &y in y {
+            self.sources.push(y, T::ONE);
+        }
         self.sources.pad();
         self.sums.clear();
         self.sums.resize(y.len(), PairSums::default());

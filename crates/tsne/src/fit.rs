@@ -7,7 +7,7 @@ use embex_trees::KnnParams;
 
 use crate::divergence::{Divergence, points};
 use crate::optimizer::{Optimizer, Record, StopReason};
-use crate::{Affinities, Error, Init, Precision, Result, TsneParams, init};
+use crate::{Affinities, Conditionals, Error, Init, Precision, Result, TsneParams, init};
 
 /// A map and how it came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,7 +184,7 @@ impl<T: Real, const C: usize> Optimizer<'_, T, C> {
             history: self.history().to_vec(),
             n_iter: iteration,
             stopped,
-            n_tied_rows: self.affinities().conditionals().map_or(0, |c| c.n_tied_rows()),
+            n_tied_rows: self.affinities().conditionals().map_or(0, Conditionals::n_tied_rows),
             params: self.params().clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -223,10 +223,10 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
                 return Ok(reason);
             }
             self.step(observers)?;
-            if let Some(last) = self.history.last() {
-                if last.iteration + 1 == self.iteration {
-                    message = format!("KL {:.4}", last.divergence.kl());
-                }
+            if let Some(last) = self.history.last()
+                && last.iteration + 1 == self.iteration
+            {
+                message = format!("KL {:.4}", last.divergence.kl());
             }
         }
     }

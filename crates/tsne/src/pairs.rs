@@ -156,7 +156,7 @@ impl<T: Real, const C: usize> Lanes<T, C> {
             wg2[l] = wg[l] * g[l];
         }
         for l in 0..LANES {
-            self.z[l] = self.z[l] + wg[l];
+            self.z[l] += wg[l];
         }
         for c in 0..C {
             for l in 0..LANES {
@@ -172,7 +172,7 @@ impl<T: Real, const C: usize> Lanes<T, C> {
     fn add_curvature(&mut self, d: &[[T; LANES]; C], g: &[T; LANES], wg2: &[T; LANES]) {
         let mut wg3 = [T::ZERO; LANES];
         for l in 0..LANES {
-            self.g2[l] = self.g2[l] + wg2[l];
+            self.g2[l] += wg2[l];
         }
         for l in 0..LANES {
             wg3[l] = wg2[l] * g[l];

@@ -239,7 +239,9 @@ struct Target<'a, const C: usize> {
 impl<'a, const C: usize> Target<'a, C> {
     fn new(params: &'a TransformParams, map: &'a [[f64; C]]) -> Self {
         let mut sources = Sources::default();
-        map.iter().for_each(|&y| sources.push(y, 1.0));
+        for &y in map {
+            sources.push(y, 1.0);
+        }
         sources.pad();
         let least_step = params.tolerance * crate::optimizer::spread(map);
         Self { params, map, sources, least_step, arch: Arch::new() }

@@ -44,11 +44,11 @@ pub(crate) fn update<T: Real, const C: usize>(
     partial: &mut Vec<f64>,
 ) -> f64 {
     partial.resize(y.len().div_ceil(BLOCK), 0.0);
-    moving
-        .y_next
+    let Moving { y_next, velocity, gains } = moving;
+    y_next
         .par_chunks_mut(BLOCK)
-        .zip(moving.velocity.par_chunks_mut(BLOCK))
-        .zip(moving.gains.par_chunks_mut(BLOCK))
+        .zip(velocity.par_chunks_mut(BLOCK))
+        .zip(gains.par_chunks_mut(BLOCK))
         .zip(partial.par_iter_mut())
         .enumerate()
         .for_each(|(block, (((y_next, velocity), gains), partial))| {
@@ -141,7 +141,7 @@ pub(crate) fn attraction<T: Real, const C: usize>(
     for c in 0..C {
         let mut sum = sums[c][0];
         for l in 1..LANES {
-            sum = sum + sums[c][l];
+            sum += sums[c][l];
         }
         out[c] = sum;
     }

@@ -1,4 +1,5 @@
 //! Whole runs: from samples to maps, resumed runs, bad input, new samples.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use embex_linalg::faer::{Mat, MatRef};
 use embex_linalg::progress::{Flow, Silent, Update};

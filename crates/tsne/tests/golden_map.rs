@@ -1,4 +1,5 @@
 //! Affinities, divergences, gradients and paths of maps against stored vectors.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use embex_linalg::faer::Mat;
 use embex_linalg::progress::Silent;
