@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod compare;
 mod data;
 mod exit;
 mod experiments;
@@ -30,6 +31,11 @@ enum Command {
     /// List or verify the data sets that experiments use
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Compare with the peers that are installed: time, exact KL, neighbours kept, memory
+    Compare(compare::CompareArgs),
+    /// One run of embex for `compare`, in a process of its own
+    #[command(hide = true)]
+    CompareOwn(compare::OwnArgs),
     /// Run the criterion benches, keeping or comparing figures
     Bench(bench::BenchArgs),
     /// Check layers, manifests, dependency trees and files
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => reproduce::run(&args),
         Command::List => list(),
         Command::Data(command) => data::run(&command),
+        Command::Compare(args) => compare::run(&args),
+        Command::CompareOwn(args) => compare::run_own(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
