@@ -26,7 +26,9 @@ impl std::str::FromStr for Shard {
 
     /// Reads `2/5`: the second of five parts.
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(i, n)| i.parse().ok().zip(n.parse().ok()));
+        let parts = text
+            .split_once('/')
+            .and_then(|(i, n)| i.parse::<usize>().ok().zip(n.parse::<usize>().ok()));
         match parts {
             Some((i, n)) if (1..=n).contains(&i) => Ok(Self { index: i - 1, count: n }),
             _ => Err(format!("{text:?} is not of the form I/N with 1 ≤ I ≤ N")),
@@ -72,7 +74,7 @@ impl Context<'_> {
     /// # Errors
     /// If the data set is there but damaged.
     pub(crate) fn data_if_there(&self, name: &str) -> anyhow::Result<Option<DataSet>> {
-        match self.data.open(name) {
+        match self.data(name) {
             Ok(set) => Ok(Some(set)),
             Err(error) => {
                 self.missing.borrow_mut().push(error.downcast::<Missing>()?);
@@ -123,11 +125,6 @@ impl<R> Cell<R> {
         record.peak_memory_bytes = self.run.usage.peak_memory_bytes;
         record.environment = self.run.environment.clone();
         record
-    }
-
-    /// Wall time it took when it was computed.
-    pub(crate) const fn seconds(&self) -> f64 {
-        self.run.seconds
     }
 }
 

@@ -4,11 +4,6 @@
 //! by its configuration, its data and its code, computed once and kept. The report holds what the
 //! papers claim beside what we find; a claim that differs is a result. Only a gate of ours fails
 //! the run: a property that does not hold, or a verdict that is not the committed one.
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the first experiment, which lands with the kernels it runs, uses all of this"
-)]
 
 mod args;
 mod context;

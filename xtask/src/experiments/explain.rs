@@ -1,0 +1,217 @@
+//! One map of a bed with known features, explained by every method from the same affinities and
+//! start.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use embex_linalg::faer::MatRef;
+use embex_linalg::progress::Silent;
+use embex_linalg::stats::{column_means, column_variances};
+use embex_linalg::{MemoryBudget, Rows, seed};
+use embex_tsne::attribution::{
+    AttributeParams, Attribution, Attributor, Derivative, Finished, Formula, Scalar,
+};
+use embex_tsne::importance::{FeatureSets, FeatureSpace, ImportanceParams, Occlusion};
+use embex_tsne::step::StepObserver;
+use embex_tsne::summary::Groups;
+use embex_tsne::{Affinities, Optimizer, TsneParams, init};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// Features this strongly correlated are removed together.
+const CORRELATED: f64 = 0.8;
+
+/// Class × feature.
+pub(super) type Scores = Vec<Vec<f64>>;
+
+/// What every method says of one map.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Explained {
+    /// By method: larger means that the feature matters more for the class.
+    pub(super) scores: BTreeMap<String, Scores>,
+    /// Signed class means of the attributions of |y|², by formula.
+    pub(super) signed: BTreeMap<String, Scores>,
+    /// KL of the finished map.
+    pub(super) kl: f64,
+    /// Share of affinity between different classes.
+    pub(super) across: f64,
+    /// Share of the corrected recursion's point-updates that its step limit shortened.
+    pub(super) limited: f64,
+    /// Share of the published attributions beyond ±1, which the paper clips.
+    pub(super) beyond_one: f64,
+    /// The finished map.
+    pub(super) map: Vec<[f32; 2]>,
+}
+
+/// Features, classes and the settings of one map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    pub(super) x: MatRef<'a, f64>,
+    pub(super) labels: &'a [usize],
+    pub(super) n_classes: usize,
+    pub(super) params: &'a TsneParams,
+}
+
+/// Runs t-SNE once and asks every method.
+pub(super) fn explain(case: Case<'_>) -> anyhow::Result<Explained> {
+    let x = Rows::<f32>::convert_from(case.x);
+    let affinities = case.params.affinities(case.x, &mut Silent, MemoryBudget::default())?;
+    let run = Run::follow(&affinities, case.params, &x)?;
+    let mut scores = BTreeMap::new();
+    let mut signed = BTreeMap::new();
+    let mut keep = |name: &str, values: &Rows<f32>| {
+        let mean = class_means(values, case, |v| v);
+        scores.insert(name.to_owned(), absolute(&mean));
+        scores.insert(format!("{name}_abs"), class_means(values, case, f64::abs));
+        signed.insert(name.to_owned(), mean);
+    };
+    let published = run.published.project(x.as_mat())?;
+    let beyond = published.as_slice().iter().filter(|v| v.abs() > 1.0).count();
+    keep("published", &clipped(&published));
+    keep("corrected", &run.corrected.project(x.as_mat())?);
+    keep("fixed_point", &run.fixed_point.project(x.as_mat())?);
+    let norm = run.corrected_norm.project(x.as_mat())?;
+    scores.insert("corrected_norm".to_owned(), class_means(&norm, case, |v| v));
+    let singles = FeatureSets::singles(case.x.ncols());
+    scores.insert("importance".to_owned(), importance(case, &run.y, singles)?);
+    let groups = FeatureSets::correlated(case.x, CORRELATED)?;
+    scores.insert("importance_groups".to_owned(), importance(case, &run.y, groups)?);
+    baselines(case, &mut scores)?;
+    Ok(Explained {
+        scores,
+        signed,
+        kl: run.kl,
+        across: across(&affinities, case.labels),
+        limited: run.corrected.diagnostics.limited as f64
+            / (x.n_rows() * run.corrected.step) as f64,
+        beyond_one: beyond as f64 / published.as_slice().len() as f64,
+        map: run.y,
+    })
+}
+
+/// A finished run and what its observers saw.
+struct Run {
+    y: Vec<[f32; 2]>,
+    kl: f64,
+    published: Attribution<f32>,
+    corrected: Attribution<f32>,
+    corrected_norm: Attribution<f32>,
+    fixed_point: Attribution<f32>,
+}
+
+impl Run {
+    fn follow(affinities: &Affinities, params: &TsneParams, x: &Rows<f32>) -> anyhow::Result<Self> {
+        let corrected = AttributeParams::default();
+        let wanted = [
+            corrected.clone().with_formula(Formula::Published),
+            corrected.clone(),
+            corrected.clone().with_scalar(Scalar::JacobianNorm),
+            corrected.with_derivative(Derivative::FixedPoint),
+        ];
+        let mut observers = wanted
+            .iter()
+            .map(|wanted| Attributor::new(wanted, params, affinities, x.as_mat()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let start = init::random(affinities.n_samples(), params.seed);
+        let mut optimizer = Optimizer::<f32, 2>::new(affinities, params, start)?;
+        let mut followers: Vec<&mut dyn StepObserver<f32, 2>> =
+            observers.iter_mut().map(|o| o as _).collect();
+        optimizer.run(&mut followers, &mut Silent)?;
+        let y = optimizer.y().to_vec();
+        let kl = optimizer.divergence().kl();
+        let sums = optimizer.repulsive_sums();
+        let finished = Finished {
+            y: &y,
+            edges: optimizer.edges(),
+            sums: &sums,
+            n_steps: optimizer.iteration(),
+        };
+        let mut found = observers.into_iter().map(|observer| {
+            let attributions = observer.finish(affinities, &finished)?;
+            attributions.into_iter().next().context("an attributor gives one step")
+        });
+        let mut next = || found.next().context("four attributors")?;
+        let (published, corrected) = (next()?, next()?);
+        let (corrected_norm, fixed_point) = (next()?, next()?);
+        Ok(Self { published, corrected, corrected_norm, fixed_point, y: y.clone(), kl })
+    }
+}
+
+/// The paper's processing: attributions beyond ±1 are cut.
+fn clipped(values: &Rows<f32>) -> Rows<f32> {
+    let mut values = values.clone();
+    values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-1.0, 1.0));
+    values
+}
+
+/// Mean over each class's points of `term(value)`.
+fn class_means(values: &Rows<f32>, case: Case<'_>, term: impl Fn(f64) -> f64) -> Scores {
+    let mut sums = vec![vec![0.0; values.n_cols()]; case.n_classes];
+    let mut sizes = vec![0.0; case.n_classes];
+    for (i, &class) in case.labels.iter().enumerate() {
+        sizes[class] += 1.0;
+        for (sum, &value) in sums[class].iter_mut().zip(values.row(i)) {
+            *sum += term(f64::from(value));
+        }
+    }
+    for (sum, size) in sums.iter_mut().zip(sizes) {
+        for value in sum {
+            *value /= size;
+        }
+    }
+    sums
+}
+
+fn absolute(scores: &Scores) -> Scores {
+    scores.iter().map(|row| row.iter().map(|v| v.abs()).collect()).collect()
+}
+
+/// Rise of KL on the finished map, charged to classes; a feature has its set's.
+fn importance(case: Case<'_>, y: &[[f32; 2]], sets: FeatureSets) -> anyhow::Result<Scores> {
+    let map = Rows::from_vec(y.as_flattened().iter().map(|&v| f64::from(v)).collect(), 2)
+        .context("a map has two columns")?;
+    let codes: Vec<u32> = case.labels.iter().map(|&label| label as u32).collect();
+    let groups = Groups::new(&codes, case.n_classes)?;
+    let occlusion = Occlusion::new(
+        FeatureSpace::Given(case.x),
+        map.as_mat(),
+        sets,
+        Some(groups),
+        ImportanceParams::for_map(case.params)?.with_per_point(false),
+        MemoryBudget::default(),
+        &mut Silent,
+    )?;
+    let found = occlusion.finish(&mut Silent)?;
+    let per_group = found.per_group.context("groups were given")?;
+    let spread = |class: usize| -> Vec<f64> {
+        let of_features = found.sets.spread(per_group.row(class));
+        of_features.into_iter().map(|rise| rise.unwrap_or(0.0)).collect()
+    };
+    Ok((0..case.n_classes).map(spread).collect())
+}
+
+/// What needs no map: difference of means in standard deviations, variance, chance.
+fn baselines(case: Case<'_>, scores: &mut BTreeMap<String, Scores>) -> anyhow::Result<()> {
+    let d = case.x.ncols();
+    let mean = column_means(case.x)?;
+    let variance = column_variances(case.x, 0)?;
+    let classes = class_means(&Rows::convert_from(case.x), case, |v| v);
+    let difference = |class: &Vec<f64>| -> Vec<f64> {
+        (0..d).map(|f| (class[f] - mean[f]).abs() / variance[f].sqrt()).collect()
+    };
+    scores.insert("mean_difference".to_owned(), classes.iter().map(difference).collect());
+    scores.insert("variance".to_owned(), vec![variance; case.n_classes]);
+    let mut rng = seed::stream(case.params.seed, "random ranking", 0);
+    let random = (0..case.n_classes).map(|_| (0..d).map(|_| rng.random()).collect()).collect();
+    scores.insert("random".to_owned(), random);
+    Ok(())
+}
+
+/// Share of P between samples of different classes.
+fn across(affinities: &Affinities, labels: &[usize]) -> f64 {
+    embex_linalg::ordered_sum(labels.len(), |i| {
+        let (columns, p) = affinities.row(i);
+        let crosses = |&(&j, _): &(&u32, &f64)| labels[j as usize] != labels[i];
+        columns.iter().zip(p).filter(crosses).map(|(_, &p)| p).sum()
+    })
+}
