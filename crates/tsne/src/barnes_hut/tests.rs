@@ -27,7 +27,7 @@ fn gaps<T: Real, const C: usize>(
         let curvature = sums.curvature.iter();
         let curvature: Vec<f64> = curvature
             .flat_map(|k| k.outer.iter().flatten().copied().chain([k.g2]))
-            .map(|v| v.to_f64())
+            .map(Real::to_f64)
             .collect();
         (force, curvature)
     };
