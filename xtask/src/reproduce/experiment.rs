@@ -53,7 +53,7 @@ pub(crate) const KERNELS: &[&str] = &["linalg", "trees", "metrics", "tsne", "io"
 /// One experiment of a paper: a row of [`crate::experiments::ALL`].
 ///
 /// To add one, write `xtask/src/experiments/<name>.rs` with
-/// ```ignore
+/// ```text
 /// pub(super) const EXPERIMENT: Experiment = Experiment {
 ///     id: "tg-synthetic",
 ///     title: "TG, Table S1 and Fig. 4: which method finds the true features",

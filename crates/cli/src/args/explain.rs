@@ -7,7 +7,7 @@ use embex_tsne::attribution::Mode;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Explanation")]
 pub(crate) struct ExplainArgs {
-    /// Which derivative: FORMULA[:DERIVATIVE][:BANDWIDTH] with published, paper or corrected;
+    /// Which derivative: `FORMULA[:DERIVATIVE][:BANDWIDTH]` with published, paper or corrected;
     /// restricted (along the run) or fixed_point (at the finished map); fixed or aware
     #[arg(long, value_name = "MODE", default_value = "corrected")]
     pub(crate) attribute: Mode,

@@ -1,6 +1,6 @@
 //! The interactive page: one HTML file without network, eval or server.
 //!
-//! [`PageInput`] is what it shows, [`write`] makes it. The scripts beside this file use plain
+//! [`PageInput`] is what it shows, [`write()`] makes it. The scripts beside this file use plain
 //! JavaScript and Canvas 2D. Data stand in the file as compressed text blocks that are decoded
 //! when first needed; every name reaches the document as text, never as markup.
 
