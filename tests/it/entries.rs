@@ -1,0 +1,434 @@
+//! The entry points that take a matrix of samples, and small data to call them with.
+
+use std::sync::LazyLock;
+
+use embex_linalg::counts::{self, Variability};
+use embex_linalg::faer::{Mat, MatRef};
+use embex_linalg::kmeans::KMeansParams;
+use embex_linalg::pca::{PcaParams, Solver};
+use embex_linalg::progress::Silent;
+use embex_linalg::{MemoryBudget, Rows, stats};
+use embex_trees::{KnnParams, Metric, Neighbours};
+use embex_tsne::attribution::{
+    AttributeParams, Attributor, Bandwidth, Derivative, Formula, Scalar,
+};
+use embex_tsne::importance::{
+    Candidates, FeatureSets, FeatureSpace, Importance, ImportanceParams, Occlusion, kl_gradient,
+};
+use embex_tsne::summary::{Contrast, GroupMeans, Groups, Order, Saturation, TopFeatures};
+use embex_tsne::{
+    Affinities, Divergence, Method, Optimizer, Precision, TransformParams, TsneParams,
+};
+
+use crate::answer::{Answer, Numbers, Refusal};
+
+/// Samples of [`samples`].
+pub(crate) const N: usize = 120;
+/// Columns of [`samples`].
+pub(crate) const D: usize = 8;
+const PERPLEXITY: f64 = 7.0;
+
+/// One entry point.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    /// Calls it on N × D samples.
+    pub(crate) run: fn(MatRef<'_, f64>, MemoryBudget) -> Answer,
+    /// Whether a refusal of a matrix without rows is the documented one.
+    pub(crate) without_rows: fn(&Refusal) -> bool,
+    /// Whether a refusal of a single row is the documented one; `None` if it is answered.
+    pub(crate) one_row: Option<fn(&Refusal) -> bool>,
+}
+
+/// Four clusters.
+pub(crate) fn samples() -> MatRef<'static, f64> {
+    static X: LazyLock<Mat<f64>> = LazyLock::new(|| embex_testkit::clusters(N, D, 4, 3.0, 11).x);
+    X.as_ref()
+}
+
+/// A map of as many points, unrelated to the samples.
+pub(crate) fn map() -> MatRef<'static, f64> {
+    static Y: LazyLock<Mat<f64>> = LazyLock::new(|| embex_testkit::gaussian(N, 2, 12));
+    Y.as_ref()
+}
+
+/// Affinities of the samples.
+pub(crate) fn affinities() -> &'static Affinities {
+    static P: LazyLock<Affinities> = LazyLock::new(|| {
+        quick().affinities(samples(), &mut Silent, MemoryBudget::default()).unwrap()
+    });
+    &P
+}
+
+/// Four groups of the samples, in turn.
+pub(crate) fn groups() -> Groups {
+    let codes: Vec<u32> = (0..N as u32).map(|i| i % 4).collect();
+    Groups::new(&codes, 4).unwrap()
+}
+
+/// A short run.
+pub(crate) fn quick() -> TsneParams {
+    TsneParams::default()
+        .with_perplexity(PERPLEXITY)
+        .with_n_iter(60)
+        .with_exaggeration_iter(40)
+        .with_kl_every(20)
+}
+
+fn is_empty(refusal: &Refusal) -> bool {
+    matches!(refusal.of_matrix(), Some(embex_linalg::Error::Empty { n_rows: 0, .. }))
+}
+
+fn too_few(refusal: &Refusal) -> bool {
+    matches!(refusal.of_matrix(), Some(embex_linalg::Error::TooFewRows { needed: 2, n_rows: 1 }))
+}
+
+fn no_neighbour(refusal: &Refusal) -> bool {
+    *refusal == Refusal::Trees(embex_trees::Error::NeighbourCount { k: 5, candidates: 0 })
+}
+
+fn perplexity(refusal: &Refusal) -> bool {
+    let expected = embex_tsne::Error::Perplexity { perplexity: PERPLEXITY, n_samples: 1 };
+    *refusal == Refusal::Tsne(expected)
+}
+
+fn setting(refusal: &Refusal) -> bool {
+    matches!(refusal.of_matrix(), Some(embex_linalg::Error::Setting { .. }))
+}
+
+/// Another length than N where N entries belong.
+fn length(refusal: &Refusal) -> bool {
+    use embex_linalg::Error::LengthMismatch;
+    matches!(refusal.of_matrix(), Some(LengthMismatch { got, expected, .. }) if got != expected)
+        || matches!(
+            refusal,
+            Refusal::Metrics(embex_metrics::Error::LengthMismatch { got, expected, .. })
+                if got != expected
+        )
+}
+
+fn map_shape(refusal: &Refusal) -> bool {
+    use embex_tsne::Error::InitShape;
+    matches!(refusal, Refusal::Tsne(InitShape { n_rows, n_samples, .. }) if n_rows != n_samples)
+}
+
+macro_rules! entry {
+    ($name:literal, $run:expr, $without_rows:expr, answered) => {
+        Entry { name: $name, run: $run, without_rows: $without_rows, one_row: None }
+    };
+    ($name:literal, $run:expr, $without_rows:expr, $one_row:expr) => {
+        Entry { name: $name, run: $run, without_rows: $without_rows, one_row: Some($one_row) }
+    };
+}
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    entry!("pca, exact", |x, _| pca(x, Solver::Exact), is_empty, too_few),
+    entry!("pca, randomised", |x, _| pca(x, Solver::Randomized), is_empty, too_few),
+    entry!("k-means", |x, _| k_means(x, None), is_empty, setting),
+    entry!("column means", |x, _| Ok(Numbers(stats::column_means(x)?)), is_empty, answered),
+    entry!("variances", |x, _| Ok(Numbers(stats::column_variances(x, 1)?)), is_empty, too_few),
+    entry!("standardize", |x, _| Ok(standardized(stats::standardize(x, 1)?)), is_empty, too_few),
+    entry!("correlation groups", |x, _| correlation_groups(x), is_empty, answered),
+    entry!("scale", |x, _| Ok(standardized(counts::scale(x, Some(2.0))?)), is_empty, too_few),
+    entry!("top variable", |x, _| top_variable(x), is_empty, too_few),
+    entry!("knn, blocked", |x, b| knn(x, b, embex_trees::Method::Blocked), is_empty, no_neighbour),
+    entry!("knn, kd-tree", |x, b| knn(x, b, embex_trees::Method::KdTree), is_empty, no_neighbour),
+    entry!("knn, cosine", knn_cosine, is_empty, no_neighbour),
+    entry!("knn between, base", knn_from, is_empty, one_candidate),
+    entry!("knn between, queries", knn_to, is_empty, answered),
+    entry!("knn preservation, before", |x, _| preservation(x, map()), length, length),
+    entry!("knn preservation, after", |x, _| preservation(map(), x), length, length),
+    entry!("kl divergence", |x, _| kl(x), length, length),
+    entry!("affinities", tsne_affinities, is_empty, perplexity),
+    entry!("start", |x, _| start(x), is_empty, too_few),
+    entry!("fit", |x, b| fit(x, b, &quick()), is_empty, perplexity),
+    entry!("fit, tree", fit_tree, is_empty, perplexity),
+    entry!("fit of affinities", |x, _| fit_affinities(x), map_shape, map_shape),
+    entry!("divergence", |x, _| divergence(x), map_shape, map_shape),
+    entry!("transform, fitted", |x, b| transform(x, map(), samples(), b), is_empty, too_few_fitted),
+    entry!(
+        "transform, map",
+        |x, b| transform(samples(), axes(x), samples(), b),
+        map_shape,
+        map_shape
+    ),
+    entry!("transform, new", |x, b| transform(samples(), map(), x, b), is_empty, answered),
+    entry!(
+        "attribution",
+        |x, b| attribution(x, b, &AttributeParams::default()),
+        is_empty,
+        perplexity
+    ),
+    entry!("attribution, fixed point", attribution_at_rest, is_empty, perplexity),
+    entry!("attribution, published", attribution_published, is_empty, perplexity),
+    entry!("attribution, two steps", attribution_forward, is_empty, perplexity),
+    entry!("projection of an attribution", projection, is_empty, length),
+    entry!("importance", |x, b| importance(x, b, Candidates::Exact), is_empty, perplexity),
+    entry!("importance, widened", importance_widened, is_empty, perplexity),
+    entry!("importance of components", importance_of_components, is_empty, too_few),
+    entry!("importance, map", importance_on, is_empty, length),
+    entry!("KL derivative, map", |x, _| kl_derivative(axes(x)), is_empty, length),
+    entry!("KL derivative, projection", |x, _| kl_projection(x), is_empty, length),
+    entry!("correlated sets", |x, _| correlated_sets(x), is_empty, answered),
+    entry!("contrast", |x, _| contrast(x), is_empty, length),
+    entry!("group means", |x, _| group_means(x), is_empty, length),
+    entry!("top features", |x, _| top_features(x), is_empty, answered),
+];
+
+/// The first two columns, where a map is wanted.
+fn axes(x: MatRef<'_, f64>) -> MatRef<'_, f64> {
+    x.subcols(0, 2)
+}
+
+fn one_candidate(refusal: &Refusal) -> bool {
+    *refusal == Refusal::Trees(embex_trees::Error::NeighbourCount { k: 5, candidates: 1 })
+}
+
+fn too_few_fitted(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Tsne(embex_tsne::Error::NeighbourCount { n_samples: 1, .. }))
+}
+
+fn pca(x: MatRef<'_, f64>, solver: Solver) -> Answer {
+    let params = PcaParams::default().with_n_components(1).with_solver(solver);
+    let params = if x.nrows() > 2 { params.with_n_components(3) } else { params };
+    let (pca, scores) = params.fit_scores(x)?;
+    let back = pca.reconstruct(scores.as_mat())?;
+    let numbers = Numbers(pca.mean.clone()).rows(&pca.loadings).rows(&scores).rows(&back);
+    let variances = pca.explained_variance.iter().chain(&pca.explained_variance_ratio).copied();
+    Ok(numbers.and(variances).and([pca.total_variance, pca.change]))
+}
+
+pub(crate) fn k_means(x: MatRef<'_, f64>, weights: Option<&[f64]>) -> Answer {
+    let found = KMeansParams::default().with_n_clusters(4).with_n_starts(3).fit(x, weights)?;
+    let again = found.predict(x)?;
+    let numbers = Numbers(found.sizes.clone()).and([found.inertia]).rows(&found.centers);
+    Ok(numbers.counts(&found.labels).counts(&again))
+}
+
+fn standardized(found: stats::Standardized<f64>) -> Numbers {
+    Numbers(found.means).and(found.sds).rows(&found.rows)
+}
+
+fn correlation_groups(x: MatRef<'_, f64>) -> Answer {
+    let groups = stats::correlation_groups(x, 0.3)?;
+    let sizes = groups.iter().map(|members| members.len() as f64);
+    Ok(Numbers::default().and(sizes).counts(groups.iter().flatten()))
+}
+
+fn top_variable(x: MatRef<'_, f64>) -> Answer {
+    Ok(Numbers::default().counts(&counts::top_variable(x, 3, Variability::Variance)?))
+}
+
+fn lists(found: &Neighbours) -> Numbers {
+    let row =
+        |i| found.row(i).iter().map(|&j| f64::from(j)).chain(found.dist_sq(i).iter().copied());
+    Numbers::default().and((0..found.n_samples()).flat_map(row))
+}
+
+fn knn(x: MatRef<'_, f64>, budget: MemoryBudget, method: embex_trees::Method) -> Answer {
+    let params = KnnParams::new(5).with_method(method);
+    Ok(lists(&params.search(x, &mut Silent, budget)?))
+}
+
+fn knn_cosine(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let params = KnnParams::new(5).with_metric(Metric::Cosine);
+    Ok(lists(&params.search(x, &mut Silent, budget)?))
+}
+
+fn knn_from(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    Ok(lists(&KnnParams::new(5).search_between(samples(), x, &mut Silent, budget)?))
+}
+
+fn knn_to(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    Ok(lists(&KnnParams::new(5).search_between(x, samples(), &mut Silent, budget)?))
+}
+
+fn preservation(before: MatRef<'_, f64>, after: MatRef<'_, f64>) -> Answer {
+    Ok(Numbers(vec![embex_metrics::knn_preservation(before, after, 5)?]))
+}
+
+/// Compressed rows of joint affinities.
+pub(crate) fn compressed(p: &Affinities) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for i in 0..p.n_samples() {
+        columns.extend(p.row(i).0);
+        values.extend(p.row(i).1);
+        starts.push(columns.len());
+    }
+    (starts, columns, values)
+}
+
+fn kl(x: MatRef<'_, f64>) -> Answer {
+    let (starts, columns, values) = compressed(affinities());
+    let joint = embex_metrics::SparseJoint::new(&starts, &columns, &values)?;
+    let found = embex_metrics::kl_divergence(&joint, x)?;
+    Ok(Numbers(vec![found.kl, found.attraction, found.log_z, found.entropy]))
+}
+
+fn tsne_affinities(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let p = quick().affinities(x, &mut Silent, budget)?;
+    let (_, columns, values) = compressed(&p);
+    let beta = p.conditionals().unwrap().beta().to_vec();
+    let saturation = Saturation::new(&p, &groups())?;
+    let numbers = Numbers(values).and(beta).and(columns.iter().map(|&j| f64::from(j)));
+    Ok(numbers.rows(&saturation.mass).rows(&saturation.share))
+}
+
+fn start(x: MatRef<'_, f64>) -> Answer {
+    let start = quick().start::<f64, f64, 2>(x, &mut Silent)?;
+    Ok(Numbers(start.concat()))
+}
+
+fn of_map(map: &embex_tsne::Tsne) -> Numbers {
+    let kls = map.history.iter().map(|record| record.divergence.kl());
+    Numbers::default().rows(&map.embedding).and(kls).and([map.divergence.kl()])
+}
+
+fn fit(x: MatRef<'_, f64>, budget: MemoryBudget, params: &TsneParams) -> Answer {
+    Ok(of_map(&params.fit_with(x, &mut Silent, budget)?))
+}
+
+fn fit_tree(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let params = quick().with_method(Method::BarnesHut).with_precision(Precision::Double);
+    fit(x, budget, &params.with_n_components(3))
+}
+
+fn fit_affinities(x: MatRef<'_, f64>) -> Answer {
+    Ok(of_map(&quick().fit_affinities(affinities(), axes(x), &mut Silent)?))
+}
+
+fn divergence(x: MatRef<'_, f64>) -> Answer {
+    let found = Divergence::exact(affinities(), axes(x))?;
+    Ok(Numbers(vec![found.kl(), found.attraction, found.log_z, found.entropy]))
+}
+
+fn transform(
+    fitted: MatRef<'_, f64>,
+    map: MatRef<'_, f64>,
+    new: MatRef<'_, f64>,
+    budget: MemoryBudget,
+) -> Answer {
+    let params = TransformParams::default().with_max_iter(20);
+    let placed = params.transform(fitted, map, new, &mut Silent, budget)?;
+    Ok(Numbers::default().rows(&placed.embedding).counts(&placed.n_iter))
+}
+
+fn attribution(x: MatRef<'_, f64>, budget: MemoryBudget, params: &AttributeParams) -> Answer {
+    let map = quick().with_method(Method::BarnesHut);
+    let p = map.affinities(x, &mut Silent, budget)?;
+    let start = map.start::<f64, f64, 2>(x, &mut Silent)?;
+    let attributor = Attributor::new(params, &map, &p, x)?;
+    let mut run = Optimizer::new(&p, &map, start)?;
+    let done = attributor.run(&mut run, &mut Silent)?;
+    let mut numbers = Numbers(done.stability);
+    for attribution in &done.attributions {
+        let whole = attribution.project(x)?;
+        let mut blocks = Vec::new();
+        attribution.project_blocks(x, budget, &mut |_, rows| blocks.extend_from_slice(rows))?;
+        assert_eq!(whole.as_slice(), blocks, "blocks of a projection");
+        numbers = numbers.rows(&whole).and([attribution.diagnostics.max_weight]);
+    }
+    Ok(numbers)
+}
+
+fn attribution_at_rest(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    attribution(x, budget, &AttributeParams::default().with_derivative(Derivative::FixedPoint))
+}
+
+fn attribution_published(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let params = AttributeParams::default().with_formula(Formula::Published);
+    attribution(x, budget, &params.with_bandwidth(Bandwidth::Fixed).with_clip(Some(1.0)))
+}
+
+fn attribution_forward(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let params = AttributeParams::default().with_scalar(Scalar::Axes);
+    attribution(x, budget, &params.with_steps([10, 40]))
+}
+
+fn projection(x: MatRef<'_, f64>, _: MemoryBudget) -> Answer {
+    let map = quick();
+    let attributor = Attributor::new(&AttributeParams::default(), &map, affinities(), samples())?;
+    let start = map.start::<f64, f64, 2>(samples(), &mut Silent)?;
+    let mut run = Optimizer::new(affinities(), &map, start)?;
+    let done = attributor.run(&mut run, &mut Silent)?;
+    Ok(Numbers::default().rows(&done.attributions[0].project(x)?))
+}
+
+/// Occlusion of single features, charged to points and groups.
+pub(crate) fn occlude(
+    space: FeatureSpace<'_, f64>,
+    map: MatRef<'_, f64>,
+    groups: Option<Groups>,
+    candidates: Candidates,
+    budget: MemoryBudget,
+) -> embex_tsne::Result<Importance> {
+    let params =
+        ImportanceParams::default().with_perplexity(PERPLEXITY).with_candidates(candidates);
+    let sets = FeatureSets::singles(space.n_features());
+    Occlusion::new(space, map, sets, groups, params, budget, &mut Silent)?.finish(&mut Silent)
+}
+
+fn of_importance(found: &Importance) -> Numbers {
+    let per_point = found.per_point.as_ref().unwrap();
+    Numbers(found.total.clone())
+        .and([found.divergence, found.effect.recall, found.effect.change_largest])
+        .and(per_point.as_slice().iter().map(|&v| f64::from(v)))
+        .rows(found.per_group.as_ref().unwrap())
+}
+
+fn importance(x: MatRef<'_, f64>, budget: MemoryBudget, candidates: Candidates) -> Answer {
+    let rows = map().subrows(0, x.nrows().min(N));
+    let groups = (x.nrows() == N).then(groups);
+    let found = occlude(FeatureSpace::Given(x), rows, groups, candidates, budget)?;
+    Ok(of_importance(&found))
+}
+
+fn importance_widened(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    importance(x, budget, Candidates::Widened { factor: 1.5 })
+}
+
+fn importance_of_components(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let (pca, scores) = PcaParams::default().with_n_components(3).fit_scores(x)?;
+    let (scores, loadings) = (scores.as_mat(), pca.loadings.as_mat());
+    let space = FeatureSpace::Components { scores, loadings, features: x };
+    let found = occlude(space, map(), Some(groups()), Candidates::Exact, budget)?;
+    Ok(of_importance(&found))
+}
+
+fn importance_on(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let space = FeatureSpace::Given(samples());
+    Ok(of_importance(&occlude(space, axes(x), Some(groups()), Candidates::Exact, budget)?))
+}
+
+fn kl_derivative(map: MatRef<'_, f64>) -> Answer {
+    let found = kl_gradient(affinities(), map, Bandwidth::Aware)?;
+    Ok(Numbers::default().rows(&found.project(samples())?))
+}
+
+fn kl_projection(x: MatRef<'_, f64>) -> Answer {
+    let found = kl_gradient(affinities(), map(), Bandwidth::Fixed)?;
+    Ok(Numbers::default().rows(&found.project(x)?))
+}
+
+fn correlated_sets(x: MatRef<'_, f64>) -> Answer {
+    let sets = FeatureSets::correlated(x, 0.3)?;
+    Ok(Numbers::default().counts((0..sets.len()).flat_map(|set| sets.members(set))))
+}
+
+fn contrast(x: MatRef<'_, f64>) -> Answer {
+    let found = Contrast::new(x, &groups())?;
+    Ok(Numbers(found.variance).rows(&found.standardised).rows(&found.difference))
+}
+
+fn group_means(x: MatRef<'_, f64>) -> Answer {
+    let mut means = GroupMeans::new(groups(), D);
+    means.add(x)?;
+    let (absolute, signed): (Rows<f64>, Rows<f64>) = means.finish()?;
+    Ok(Numbers::default().rows(&absolute).rows(&signed))
+}
+
+fn top_features(x: MatRef<'_, f64>) -> Answer {
+    let top = TopFeatures::of_rows(x, 3, Order::LargestSize)?;
+    let row =
+        |i| top.features(i).iter().map(|&d| f64::from(d)).chain(top.values(i).iter().copied());
+    Ok(Numbers::default().and((0..top.n_rows()).flat_map(row)))
+}
