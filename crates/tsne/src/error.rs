@@ -224,16 +224,25 @@ pub enum Error {
         /// Updates of the run.
         n_steps: usize,
     },
-    /// The attribution recursion left the range of numbers.
+    /// The attribution recursion of every point left the range of numbers.
     #[error(
-        "the attributions of step {step} overflow at update {update}; \
-         lower the learning rate, use double precision or the corrected formula"
+        "the attributions of all {n_samples} points overflow before step {step}; \
+         lower the learning rate or use double precision"
     )]
     AttributionOverflow {
         /// Step attributed.
         step: usize,
-        /// Update at which it happened.
-        update: usize,
+        /// Number of points, all of which overflow.
+        n_samples: usize,
+    },
+    /// A projected value is too large for the precision, because of the features' scale.
+    #[error(
+        "the attribution of point {row} overflows in these features; \
+         scale them to a moderate range or use double precision"
+    )]
+    ProjectionOverflow {
+        /// Point.
+        row: usize,
     },
 }
 

@@ -44,6 +44,12 @@ pub(super) fn notices<T>(found: &Found<'_, T>) -> Vec<String> {
                 seen.limited
             ));
         }
+        if seen.overflowed > 0 {
+            notices.push(format!(
+                "step {step}: the sensitivity of {} points left the range of numbers and was set to zero",
+                seen.overflowed
+            ));
+        }
         if seen.collapsed {
             notices.push(format!(
                 "step {step}: the map had fallen together, its derivatives are of rounding size"

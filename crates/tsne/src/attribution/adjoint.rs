@@ -167,8 +167,6 @@ pub(crate) struct Swept<T> {
     pub(crate) stability: Vec<f64>,
     /// Point-updates whose step was limited.
     pub(crate) limited: u64,
-    /// Update at which the sweep, coming from the end, left the numbers.
-    pub(crate) overflow: Option<usize>,
 }
 
 /// One task's rows.
@@ -180,7 +178,6 @@ struct Rowset<'w, T, const C: usize, const K: usize> {
     state: Vec<[[[T; C]; K]; 2]>,
     stability: Vec<f64>,
     limited: u64,
-    overflow: Option<usize>,
     /// g of each entry of a row, over the lanes.
     kernel: Vec<Lane<T>>,
 }
@@ -207,7 +204,7 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
     let arch = Arch::new();
     for index in (0..n_blocks).rev() {
         let steps = &trajectory.steps[index * LANES..];
-        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule)).collect();
+        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule, n)).collect();
         let block = Block { trajectory, rule, index, factors };
         sets.par_iter_mut().for_each(|set| {
             arch.dispatch(
@@ -218,14 +215,12 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
     }
     let mut transfer = Vec::with_capacity(n * K * C);
     let (mut stability, mut limited) = (Vec::with_capacity(n), 0);
-    let mut overflow = None;
     for set in sets {
         transfer.extend(set.state.iter().flat_map(|s| s[0].as_flattened()).copied());
         stability.extend(set.stability);
         limited += set.limited;
-        overflow = overflow.max(set.overflow);
     }
-    Swept { weights, transfer, stability, limited, overflow }
+    Swept { weights, transfer, stability, limited }
 }
 
 fn rowsets<'w, T: Real, const C: usize, const K: usize>(
@@ -249,7 +244,6 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
                 stability: vec![0.0; rows.len()],
                 weights: rows,
                 limited: 0,
-                overflow: None,
                 kernel: vec![[T::ZERO; LANES]; longest],
             }
         })
@@ -333,9 +327,6 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
             for k in 0..K {
                 let pushed = back_step(&mut f[k], &mut v[k], &a, rates, factors.momentum);
                 (0..C).for_each(|c| b[k][c][t] = -factors.exaggeration * pushed[c]);
-            }
-            if !f.as_flattened().iter().all(|v| v.is_finite_()) {
-                set.overflow = set.overflow.max(Some(step));
             }
         }
         b

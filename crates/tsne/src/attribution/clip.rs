@@ -159,7 +159,7 @@ impl<T: Real> Explicit<T> {
         Self { row, n_features: d, dp, jacobian, velocity, clipped: 0 }
     }
 
-    /// One update with the increment clipped entry by entry; false if it left the numbers.
+    /// One update with the increment clipped entry by entry.
     pub(crate) fn advance<const C: usize>(
         &mut self,
         clip: &Clip<T>,
@@ -167,7 +167,7 @@ impl<T: Real> Explicit<T> {
         a: &Square<T, C>,
         rates: [T; C],
         factors: &StepFactors<T>,
-    ) -> bool {
+    ) {
         let d = self.n_features;
         let mut increment = vec![T::ZERO; C * d];
         for (p, sums) in increment.chunks_exact_mut(d).enumerate() {
@@ -185,7 +185,6 @@ impl<T: Real> Explicit<T> {
             self.velocity[at] = factors.momentum * self.velocity[at] - rates[at / d] * value;
             self.jacobian[at] += self.velocity[at];
         }
-        self.jacobian.iter().all(|j| j.is_finite_())
     }
 
     /// Σ_c seed_c J_c.

@@ -75,16 +75,20 @@ impl<T: Real> Coefficients<T> {
         self.weights.iter().fold(T::ZERO, |m, w| m.max_(w.abs_())).to_f64()
     }
 
-    /// First sample with a weight that is not finite.
-    pub(crate) fn first_bad_row(&self) -> Option<usize> {
-        let at = self.weights.iter().position(|w| !w.is_finite_())?;
-        Some(self.starts.partition_point(|&s| s * self.channels <= at) - 1)
+    /// Whether the weights of sample `i` are in range: see [`in_range`].
+    pub(crate) fn row_in_range(&self, i: usize) -> bool {
+        in_range(&self.weights[self.entries(i)])
     }
 
     /// Zeroes the weights of sample `i`.
     pub(crate) fn clear_row(&mut self, i: usize) {
-        let row = self.starts[i] * self.channels..self.starts[i + 1] * self.channels;
+        let row = self.entries(i);
         self.weights[row].fill(T::ZERO);
+    }
+
+    /// Where the weights of sample `i` are, all channels.
+    fn entries(&self, i: usize) -> std::ops::Range<usize> {
+        self.starts[i] * self.channels..self.starts[i + 1] * self.channels
     }
 
     /// Σ_j w_ij (x_i − x_j) of one sample: channels × D, into `out`.
@@ -181,6 +185,14 @@ fn add_loaded<T: Real>(sums: &mut [T], scores: &[T], columns: &Rows<T>) {
             *sum += score * load;
         }
     }
+}
+
+/// Whether absolute values sum to at most √MAX (1.8e19 in `f32`, 1.3e154 in `f64`).
+///
+/// Coefficients within it make finite products with any feature differences up to √MAX. NaN and
+/// infinities are out of range.
+pub(crate) fn in_range<T: Real>(values: &[T]) -> bool {
+    values.iter().map(|v| v.abs_()).sum::<T>() <= T::MAX.sqrt_()
 }
 
 /// Rows as slices: borrowed from a row-major view, else copied once.

@@ -48,7 +48,6 @@ struct RowBlock<T> {
     stability: Vec<f64>,
     explicit: Vec<Explicit<T>>,
     limited: u64,
-    overflow: Option<usize>,
     /// Per group of the row at hand: φ of each axis, then p.
     #[cfg_attr(feature = "serde", serde(skip, default = "Vec::new"))]
     scratch: Vec<Lane<T>>,
@@ -95,11 +94,6 @@ impl<T: Real, const C: usize> Forward<T, C> {
     /// Point-updates whose step was limited so far.
     pub fn limited(&self) -> u64 {
         self.blocks.iter().map(|b| b.limited).sum()
-    }
-
-    /// First update at which the recursion left the numbers.
-    pub(crate) fn overflow(&self) -> Option<usize> {
-        self.blocks.iter().filter_map(|b| b.overflow).min()
     }
 
     /// Smallest eigenvalue of each point's 4 A at the last update followed.
@@ -162,7 +156,7 @@ impl<T: Real, const C: usize> Forward<T, C> {
         let update = Update {
             view,
             rule: self.rule,
-            factors: StepFactors::new(step, self.rule),
+            factors: StepFactors::new(step, self.rule, self.n_samples),
             per_z: per_z(view.sums),
             clip: self.clip.as_ref(),
             last: self.stops.binary_search(&(self.done + 1)).is_ok(),
@@ -215,7 +209,6 @@ impl<T: Real> RowBlock<T> {
             stability: vec![0.0; n_rows],
             explicit: Vec::new(),
             limited: 0,
-            overflow: None,
             scratch: Vec::new(),
         }
     }
@@ -251,13 +244,7 @@ impl<T: Real> RowBlock<T> {
         }
         let groups = self.groups[r]..self.groups[r + 1];
         let state = &mut self.state[groups.start * 2 * C..groups.end * 2 * C];
-        if !recur::<T, C>(state, &self.scratch, &a, rates, &update.factors) {
-            self.note_overflow(update.view.iteration);
-        }
-    }
-
-    fn note_overflow(&mut self, update: usize) {
-        self.overflow = Some(self.overflow.map_or(update, |first| first.min(update)));
+        recur::<T, C>(state, &self.scratch, &a, rates, &update.factors);
     }
 
     /// φ of every entry of the row into the scratch, and A of its point.
@@ -327,10 +314,7 @@ impl<T: Real> RowBlock<T> {
                 place
             }
         };
-        let row = &mut self.explicit[place];
-        if !row.advance::<C>(clip, &self.scratch, a, rates, &update.factors) {
-            self.note_overflow(update.view.iteration);
-        }
+        self.explicit[place].advance::<C>(clip, &self.scratch, a, rates, &update.factors);
         true
     }
 
@@ -397,7 +381,7 @@ fn attract<T: Real, const C: usize>(scratch: &mut [Lane<T>]) -> (T, Square<T, C>
     (fold(sum), outer.map(|row| row.map(fold)))
 }
 
-/// One update of V and F of a row; false if a number left the range.
+/// One update of V and F of a row; what leaves the range of numbers stays outside.
 #[inline(always)]
 fn recur<T: Real, const C: usize>(
     state: &mut [Lane<T>],
@@ -405,8 +389,7 @@ fn recur<T: Real, const C: usize>(
     a: &Square<T, C>,
     rates: [T; C],
     factors: &StepFactors<T>,
-) -> bool {
-    let mut peak = [T::ZERO; LANES];
+) {
     for (group, phi) in state.chunks_exact_mut(2 * C).zip(scratch.chunks_exact(C + 1)) {
         let (v, f) = group.split_at_mut(C);
         for l in 0..LANES {
@@ -419,10 +402,7 @@ fn recur<T: Real, const C: usize>(
             }
             for p in 0..C {
                 f[p][l] += v[p][l];
-                // 0 · ∞ and 0 · NaN are NaN: the sum stays 0 as long as all is finite.
-                peak[l] += T::ZERO * f[p][l];
             }
         }
     }
-    fold(peak).is_finite_()
 }

@@ -32,7 +32,9 @@
 //! - *Stability*. The recursion is an explicit integrator without the gains' feedback: beyond
 //!   learning rate · gain · 4 λ_max(A) = 2 (1 + momentum) it explodes while the map does not.
 //!   `corrected` shortens such steps for the recursion alone and counts them
-//!   ([`Diagnostics::limited`]); it never clips a value.
+//!   ([`Diagnostics::limited`]); it never clips a value. At saddles it grows all the same: a
+//!   point that leaves the range of numbers, under any formula, is set to zero, counted and
+//!   named ([`Attribution::overflowed`]); the package's authors drop such values as NaN.
 //! - *Start*. J of the start is 0 as in the paper, unless [`AttributeParams::init_jacobian`];
 //!   the package uses unscaled loadings for a start that it scales to 1e-4.
 

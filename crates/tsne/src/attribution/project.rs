@@ -35,14 +35,15 @@ impl<T: Real> Attribution<T> {
     ///
     /// # Errors
     /// [`embex_linalg::Error::LengthMismatch`] on the number of rows, `NotFinite`, `Empty`;
-    /// [`Error::ZeroRow`] for the cosine metric; [`Error::ColumnMismatch`] if a clip made points
+    /// [`Error::ProjectionOverflow`] for features of extreme scale: no value is ever infinite or
+    /// NaN; [`Error::ZeroRow`] for the cosine metric; [`Error::ColumnMismatch`] if a clip made points
     /// explicit in other features.
     ///
     /// # Cost
     /// One multiply-add per entry of P, channel and feature; no memory beyond the output, and a
     /// copy of the features unless they are row-major and Euclidean.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
-        Ok(self.project_space(&self.space(features, None)?))
+        self.project_space(&self.space(features, None)?)
     }
 
     /// [`Self::project`] with the start's share T_i J_0 added, for a start that is linear in the
@@ -59,7 +60,7 @@ impl<T: Real> Attribution<T> {
         features: MatRef<'_, T>,
         start: MatRef<'_, T>,
     ) -> Result<Rows<T>> {
-        Ok(self.project_space(&self.space(features, Some(start))?))
+        self.project_space(&self.space(features, Some(start))?)
     }
 
     /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows.
@@ -82,17 +83,17 @@ impl<T: Real> Attribution<T> {
         let mut buffer = vec![T::ZERO; rows * width];
         for first in (0..self.n_samples()).step_by(rows) {
             let part = &mut buffer[..rows.min(self.n_samples() - first) * width];
-            self.fill(&space, first, part);
+            self.fill(&space, first, part)?;
             sink(first, part);
         }
         Ok(())
     }
 
-    fn project_space(&self, space: &Space<'_, T>) -> Rows<T> {
+    fn project_space(&self, space: &Space<'_, T>) -> Result<Rows<T>> {
         let width = self.values_per_feature() * space.x.n_cols();
         let mut out = Rows::zeros(self.n_samples(), width);
-        self.fill(space, 0, out.as_mut_slice());
-        out
+        self.fill(space, 0, out.as_mut_slice())?;
+        Ok(out)
     }
 
     fn space<'x>(
@@ -128,7 +129,7 @@ impl<T: Real> Attribution<T> {
     }
 
     /// Values of the rows from `first` that `out` holds.
-    fn fill(&self, space: &Space<'_, T>, first: usize, out: &mut [T]) {
+    fn fill(&self, space: &Space<'_, T>, first: usize, out: &mut [T]) -> Result<()> {
         let width = self.values_per_feature() * space.x.n_cols();
         let channels = self.coefficients.channels() * space.x.n_cols();
         let arch = Arch::new();
@@ -144,6 +145,10 @@ impl<T: Real> Attribution<T> {
                 }
             },
         );
+        match out.iter().position(|v| !v.is_finite_()) {
+            Some(at) => Err(Error::ProjectionOverflow { row: first + at / width }),
+            None => Ok(()),
+        }
     }
 
     /// All channels of one row.
@@ -184,9 +189,18 @@ impl<T: Real> Attribution<T> {
         let d = row.len();
         for (at, value) in row.iter_mut().enumerate() {
             let square: T = channels[at..].iter().step_by(d).map(|&v| v * v).sum();
-            *value = square.sqrt_();
+            *value = if square <= T::MAX { square.sqrt_() } else { scaled_length(channels, at, d) };
         }
     }
+}
+
+/// Length of every `d`-th value from `at`, whose squares overflow.
+#[cold]
+fn scaled_length<T: Real>(channels: &[T], at: usize, d: usize) -> T {
+    let values = || channels[at..].iter().step_by(d);
+    let largest = values().fold(T::ZERO, |m, v| m.max_(v.abs_()));
+    let square: T = values().map(|&v| (v / largest) * (v / largest)).sum();
+    largest * square.sqrt_()
 }
 
 /// (J − (J·x̂) x̂) / |x| for every channel.

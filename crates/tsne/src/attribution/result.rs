@@ -29,6 +29,13 @@ pub struct Attribution<T> {
     /// Per point the smallest eigenvalue of its own Hessian, 4 A: at the map for the fixed
     /// point, else at the last update before the step, with that update's exaggeration.
     pub stability: Vec<f64>,
+    /// Points whose recursion left the range of numbers, ascending: their coefficients are zero,
+    /// which means "unknown", not "no influence". Leave them out of means.
+    ///
+    /// The range ends where a point's coefficients (or its values in features that a clip made
+    /// explicit, or its share of the start) sum to more than √MAX in absolute value: 1.8e19 in
+    /// single precision, 1.3e154 in double.
+    pub overflowed: Vec<u32>,
     /// What happened on the way.
     pub diagnostics: Diagnostics,
     /// Derivatives of the channels by the start: n × channels × C, or empty.
@@ -42,8 +49,14 @@ pub struct Attribution<T> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Diagnostics {
-    /// Point-updates whose step was shortened to stay stable.
+    /// Point-updates whose step was shortened to stay stable: those of single points beyond
+    /// 0.95 of the limit 2 (1 + momentum), and all points' in updates whose
+    /// 4 · learning rate · exaggeration / n is beyond it, where the recursion takes the
+    /// automatic learning rate n / (4 · exaggeration). The map is not touched; a slower
+    /// recursion lags the map a little longer.
     pub limited: u64,
+    /// Points whose recursion left the range of numbers: see [`Attribution::overflowed`].
+    pub overflowed: u64,
     /// Entries of increments that the clip cut.
     pub clipped: u64,
     /// Points that the clip made leave the form of coefficients.

@@ -5,6 +5,22 @@
 //! exaggeration and A the matrix of one point (C×C, symmetric)
 //! A = (Σ e p g − Σ q g) I − 2 Σ e p φφᵀ + 4 Σ q φφᵀ − 4 E Eᵀ, E = Σ q φ.
 //! 4 A is the Hessian of KL for that point alone, κ = 4, and s ≤ 1 keeps the step stable.
+//!
+//! # The limited step
+//! Heavy ball with a constant step η and eigenvalue λ of A converges if 0 < η λ < 2 (1 + μ). The
+//! map survives a longer step because its gains shrink as a coordinate oscillates; the recursion
+//! lacks that feedback. Two rules, both for the recursion alone:
+//! - At the start of a map A ≈ (e − 1)/n I, below e/n. If κ · learning rate · e / n exceeds
+//!   0.95 · 2 (1 + μ), the mean point is at the limit. Keeping each step at its own
+//!   limit then does not hold the growth (measured; the likely reason is that A varies from
+//!   update to update, while the limit is for a constant one), so the recursion takes the rate
+//!   n / (4 e), the optimiser's automatic one. The value is a choice: up to three times it
+//!   behaves alike on clusters.
+//! - A single point whose largest η λ exceeds 0.95 · 2 (1 + μ) has its step scaled to it.
+//!
+//! Cost: a limited recursion is a relaxation of its own, slower than the map's; where it has
+//! settled (the fixed point −A⁻¹ φ) the step does not matter. Growth at a true saddle stays: what
+//! leaves the range of numbers is zeroed and named ([`super::Attribution::overflowed`]).
 
 use embex_linalg::Real;
 
@@ -106,19 +122,25 @@ pub(crate) struct StepFactors<T> {
     pub(crate) rate: T,
     /// Largest stable eigenvalue of the step; infinite if not limited.
     pub(crate) limit: T,
+    /// Whether the rate was shortened for all points.
+    pub(crate) shortened: bool,
 }
 
 impl<T: Real> StepFactors<T> {
-    pub(crate) fn new(step: StepScalars, rule: Rule) -> Self {
+    pub(crate) fn new(step: StepScalars, rule: Rule, n_samples: usize) -> Self {
         let momentum = if rule.optimiser { step.momentum } else { 0.0 };
         let reset = step.starts_phase && !rule.keeps_velocity;
         let rate = if rule.optimiser { step.learning_rate } else { 1.0 };
         let limit = if rule.limited { SHARE_OF_LIMIT * 2.0 * (1.0 + momentum) } else { f64::MAX };
+        let automatic = n_samples as f64 / (4.0 * step.exaggeration);
+        let shortened = rule.limited && rule.kappa * rate > limit * 4.0 * automatic;
+        let rate = if shortened { rate.min(automatic) } else { rate };
         Self {
             exaggeration: T::from_f64(step.exaggeration),
             momentum: T::from_f64(if reset { 0.0 } else { momentum }),
             rate: T::from_f64(rule.kappa * rate),
             limit: T::from_f64(limit.min(T::MAX.to_f64())),
+            shortened,
         }
     }
 
@@ -132,9 +154,10 @@ impl<T: Real> StepFactors<T> {
         let rates = gains.map(|gain| self.rate * gain);
         let largest = rates.iter().fold(T::ZERO, |m, &r| m.max_(r));
         if row_bound(a) * largest <= self.limit {
-            return (rates, false);
+            return (rates, self.shortened);
         }
-        limited(a, rates, self.limit)
+        let (rates, limited) = limited(a, rates, self.limit);
+        (rates, limited || self.shortened)
     }
 }
 
@@ -237,7 +260,24 @@ mod tests {
     fn factors(momentum: f64) -> StepFactors<f64> {
         let step =
             StepScalars { exaggeration: 1.0, momentum, learning_rate: 2.0, starts_phase: false };
-        StepFactors::new(step, Rule::of(&AttributeParams::default()))
+        StepFactors::new(step, Rule::of(&AttributeParams::default()), 1000)
+    }
+
+    /// The paper's setting is shortened to n / (4 e); the automatic rate and calm ones are not.
+    #[test]
+    fn rates_beyond_the_limit_fall_back_to_the_automatic_one() {
+        let rule = Rule::of(&AttributeParams::default());
+        let of = |learning_rate: f64, exaggeration: f64, rule: Rule| {
+            let step =
+                StepScalars { exaggeration, momentum: 0.5, learning_rate, starts_phase: false };
+            let factors = StepFactors::<f64>::new(step, rule, 2000);
+            (factors.rate, factors.shortened)
+        };
+        assert_eq!(of(500.0, 4.0, rule), (4.0 * 125.0, true));
+        assert_eq!(of(500.0, 1.0, rule), (4.0 * 500.0, false));
+        assert_eq!(of(2000.0 / 48.0, 12.0, rule), (4.0 * (2000.0 / 48.0), false));
+        let free = AttributeParams::default().with_limit_step(false);
+        assert_eq!(of(500.0, 4.0, Rule::of(&free)), (4.0 * 500.0, false));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use embex_linalg::{Progress, Real};
 
 use super::adjoint::{Swept, Trajectory, sweep};
 use super::clip::Clip;
-use super::coefficients::Coefficients;
+use super::coefficients::{Coefficients, in_range};
 use super::dp::{AffinityDerivative, DpIndex};
 use super::fixed_point::{fixed_point, stability};
 use super::forward::Forward;
@@ -52,7 +52,6 @@ struct Seen<T> {
     stability: Vec<f64>,
     explicit: Vec<(usize, Vec<T>)>,
     diagnostics: Diagnostics,
-    overflow: Option<usize>,
 }
 
 /// A run with its attributions.
@@ -178,7 +177,8 @@ impl<T: Real, const C: usize> Attributor<T, C> {
     ///
     /// # Errors
     /// [`Error::StepNotReached`] if the run ended before a step,
-    /// [`Error::AttributionOverflow`] if the recursion left the range of numbers.
+    /// [`Error::AttributionOverflow`] if the recursion of every point left the range of numbers;
+    /// single points are zeroed and named in [`Attribution::overflowed`].
     pub fn finish(
         mut self,
         affinities: &Affinities,
@@ -219,7 +219,6 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             stability: stability(f.y, f.edges, f.sums, 1.0)?,
             explicit: Vec::new(),
             diagnostics,
-            overflow: None,
         })
     }
 
@@ -240,31 +239,29 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             1 => sweep::<T, C, 1>(trajectory, finished.edges, rule, &seeds),
             _ => sweep::<T, C, C>(trajectory, finished.edges, rule, &seeds),
         };
-        let Swept { weights, transfer, stability, limited, overflow } = swept;
+        let Swept { weights, transfer, stability, limited } = swept;
         let diagnostics = Diagnostics { limited, spread: spread(&end), ..Diagnostics::default() };
         let transfer = if self.params.init_jacobian { transfer } else { Vec::new() };
         let (step, explicit) = (trajectory.target(), Vec::new());
-        Ok(Seen { step, weights, transfer, stability, explicit, diagnostics, overflow })
+        Ok(Seen { step, weights, transfer, stability, explicit, diagnostics })
     }
 
     fn attribution(
         &self,
-        seen: Seen<T>,
+        mut seen: Seen<T>,
         derivative: &AffinityDerivative<'_>,
         channels: usize,
     ) -> Result<Attribution<T>> {
         let step = seen.step;
-        if let Some(update) = seen.overflow {
-            return Err(Error::AttributionOverflow { step, update });
-        }
-        let mut coefficients = Coefficients::from_sensitivities(derivative, channels, seen.weights);
-        seen.explicit.iter().for_each(|(i, _)| coefficients.clear_row(*i));
-        let max_weight = coefficients.max_abs();
-        if !max_weight.is_finite() || coefficients.first_bad_row().is_some() {
-            return Err(Error::AttributionOverflow { step, update: step });
+        let weights = std::mem::take(&mut seen.weights);
+        let mut coefficients = Coefficients::from_sensitivities(derivative, channels, weights);
+        let overflowed = seen.zero_overflowed(&mut coefficients);
+        if overflowed.len() == coefficients.n_samples() {
+            return Err(Error::AttributionOverflow { step, n_samples: overflowed.len() });
         }
         let diagnostics = Diagnostics {
-            max_weight,
+            max_weight: coefficients.max_abs(),
+            overflowed: overflowed.len() as u64,
             collapsed: seen.diagnostics.spread < COLLAPSED,
             after_exaggeration: !self.steps.is_empty() && step > self.exaggeration_iter,
             ..seen.diagnostics
@@ -276,6 +273,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             metric: self.metric,
             coefficients,
             stability: seen.stability,
+            overflowed,
             diagnostics,
             transfer: seen.transfer,
             explicit: seen.explicit,
@@ -301,8 +299,32 @@ impl<T: Real, const C: usize> Attributor<T, C> {
                 ..Diagnostics::default()
             },
             explicit,
-            overflow: forward.overflow(),
         });
+    }
+}
+
+impl<T: Real> Seen<T> {
+    /// Zeroes all parts of the points that left the range, ascending, and those that a clip made
+    /// explicit in the coefficients.
+    fn zero_overflowed(&mut self, coefficients: &mut Coefficients<T>) -> Vec<u32> {
+        self.explicit.iter().for_each(|(i, _)| coefficients.clear_row(*i));
+        let n = coefficients.n_samples();
+        let mut out: Vec<usize> = (0..n).filter(|&i| !coefficients.row_in_range(i)).collect();
+        let explicit = self.explicit.iter().filter(|(_, values)| !in_range(values));
+        out.extend(explicit.map(|&(i, _)| i));
+        let width = (self.transfer.len() / n).max(1);
+        let starts = self.transfer.chunks_exact(width).enumerate();
+        out.extend(starts.filter(|(_, t)| !in_range(t)).map(|(i, _)| i));
+        out.sort_unstable();
+        out.dedup();
+        for &i in &out {
+            coefficients.clear_row(i);
+            if let Some(start) = self.transfer.chunks_exact_mut(width).nth(i) {
+                start.fill(T::ZERO);
+            }
+        }
+        self.explicit.retain(|(i, _)| out.binary_search(i).is_err());
+        out.into_iter().map(|i| i as u32).collect()
     }
 }
 

@@ -142,6 +142,7 @@ pub(super) struct Step<const C: usize> {
 }
 
 /// A whole run, to be shown to observers.
+#[derive(Clone)]
 pub(super) struct Path<const C: usize> {
     pub(super) learning_rate: f64,
     pub(super) edges: Edges<f64>,

@@ -187,17 +187,51 @@ fn projections_check_their_features() {
     assert!(found.project_with_start(x.as_ref(), start.as_ref()).is_err());
 }
 
-/// An unlimited recursion that leaves the numbers says when; none gives a NaN.
+/// An unlimited recursion that leaves the numbers at every point is an error, never a NaN.
 #[test]
-fn overflow_is_an_error_that_names_the_update() {
+fn overflow_of_all_points_is_an_error() {
     let (x, affinities, mut path) = setting(36);
     path.learning_rate = 1e30;
     for steps in [&[25][..], &[9, 25]] {
         let free = params(Formula::Corrected).with_limit_step(false);
         let free = free.with_steps(steps.iter().copied());
         match path.attribute(&free, &affinities, &x) {
-            Err(Error::AttributionOverflow { step: 9 | 25, update }) => assert!(update < 25),
+            Err(Error::AttributionOverflow { step: 9 | 25, n_samples: 150 }) => {}
             other => panic!("{:?}", other.map(|a| a[0].diagnostics)),
+        }
+    }
+}
+
+/// One wild point is zeroed, counted and named; the others keep their bits, on 1, 2 or 8 threads.
+#[test]
+fn a_point_that_overflows_loses_nobody_else() {
+    let (x, affinities, path) = setting(39);
+    let mut wild = path.clone();
+    for step in &mut wild.steps {
+        step.gains[70] = [1e40; 2];
+    }
+    for formula in [Formula::Corrected, Formula::Published] {
+        let quirks = PublishedQuirks::default().with_scrambled_gains(false);
+        for steps in [&[25][..], &[9, 25]] {
+            let free = params(formula).with_limit_step(false).with_quirks(quirks);
+            let free = free.with_steps(steps.iter().copied());
+            let calm = path.attribute(&free, &affinities, &x).expect("calm").pop().expect("one");
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let run = || wild.attribute(&free, &affinities, &x).expect("one").pop();
+                pool.expect("threads").install(run).expect("one")
+            };
+            let found = on(1);
+            assert_eq!((&found.overflowed[..], found.diagnostics.overflowed), (&[70][..], 1));
+            assert!(on(2) == found && on(8) == found);
+            assert!(calm.overflowed.is_empty() && calm.diagnostics.overflowed == 0);
+            for i in 0..150 {
+                let same = calm.coefficients.weights(i, 0) == found.coefficients.weights(i, 0);
+                assert!(same != (i == 70));
+            }
+            let values = found.project(x.as_ref()).expect("finite");
+            assert!(values.row(70).iter().all(|&v| v == 0.0));
+            assert!(values.as_slice().iter().all(|v| v.is_finite()));
         }
     }
 }
