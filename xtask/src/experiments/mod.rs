@@ -2,6 +2,7 @@
 
 mod explain;
 mod mnist;
+mod showcase;
 mod tg_bench;
 mod tg_steps;
 mod tg_synthetic;
@@ -10,4 +11,4 @@ use crate::reproduce::Experiment;
 
 /// All experiments, in the order of the report.
 pub(crate) const ALL: &[Experiment] =
-    &[tg_synthetic::EXPERIMENT, tg_steps::EXPERIMENT, tg_bench::EXPERIMENT];
+    &[showcase::EXPERIMENT, tg_synthetic::EXPERIMENT, tg_steps::EXPERIMENT, tg_bench::EXPERIMENT];
