@@ -14,6 +14,7 @@
 //!
 //! Writers make a file or folder appear complete or not at all ([`AtomicFile`], [`AtomicDir`]).
 
+mod arrays;
 mod atomic;
 mod bundled;
 mod checkpoint;
@@ -36,6 +37,7 @@ mod usage;
 mod write;
 mod zip;
 
+pub use arrays::{Array, read_arrays};
 pub use atomic::{AtomicDir, AtomicFile, Existing};
 pub use bundled::{BUNDLED, Digits, Pbmc3k};
 pub use checkpoint::{read_checkpoint, write_checkpoint};

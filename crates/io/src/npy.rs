@@ -44,6 +44,10 @@ impl Header {
         format!("{} {kind}", shape.join(" × ")).trim_start().to_owned()
     }
 
+    pub(crate) fn sides(&self) -> Result<Vec<usize>> {
+        self.shape.iter().map(|&extent| side(extent)).collect()
+    }
+
     pub(crate) fn n_entries(&self) -> Result<u64> {
         let product = self.shape.iter().try_fold(1_u64, |n, &side| n.checked_mul(side));
         product.ok_or_else(|| Error::malformed(FORMAT, "the shape overflows"))
@@ -229,20 +233,33 @@ pub(crate) fn read_matrix_of(
     if sides.is_empty() {
         return Err(Error::Dimensions { n_dims: 1, wanted: "a matrix" });
     }
-    let n = header.n_entries()?;
-    let values = element::read_values(payload, FORMAT, element, n, budget)?;
-    let n_cols =
-        if n == 0 { sides.iter().fold(1, |a: u64, &b| a.saturating_mul(b)) } else { n / n_rows };
-    let values = if header.fortran && n > 0 {
-        budget.claim("the array in C order", n, 8)?;
-        c_order(&values, &header.shape)
+    let values = read_entries(header, element, payload, budget)?;
+    let n_cols = if values.is_empty() {
+        sides.iter().fold(1, |a: u64, &b| a.saturating_mul(b))
     } else {
-        values
-    };
-    let side = |side: u64| {
-        usize::try_from(side).map_err(|_| Error::malformed(FORMAT, "the shape overflows"))
+        values.len() as u64 / n_rows
     };
     Dense::new(side(*n_rows)?, side(n_cols)?, values)
+}
+
+/// The entries behind a header in C order.
+pub(crate) fn read_entries(
+    header: &Header,
+    element: Element,
+    payload: &mut Payload<'_>,
+    budget: &Budget,
+) -> Result<Values> {
+    let n = header.n_entries()?;
+    let values = element::read_values(payload, FORMAT, element, n, budget)?;
+    if !header.fortran || n == 0 {
+        return Ok(values);
+    }
+    budget.claim("the array in C order", n, 8)?;
+    Ok(c_order(&values, &header.shape))
+}
+
+fn side(side: u64) -> Result<usize> {
+    usize::try_from(side).map_err(|_| Error::malformed(FORMAT, "the shape overflows"))
 }
 
 /// Reorders entries whose first index runs fastest.

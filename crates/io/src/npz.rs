@@ -2,6 +2,7 @@
 
 use crate::{
     Column, ColumnValues, Csr, Error, Format, Input, Matrix, ReadOptions, Result, Values,
+    arrays::{Array, read_array},
     element::{self, Target},
     matrix::Dense,
     npy::{self, Descr, Header},
@@ -194,6 +195,21 @@ pub(crate) fn read(stream: Stream, options: &ReadOptions, budget: &Budget) -> Re
         input.obs.push(Column { name: name.clone(), values });
     }
     Ok(input)
+}
+
+/// Every array of numbers by name.
+pub(crate) fn arrays(stream: Stream, budget: &Budget) -> Result<Vec<(String, Array)>> {
+    let mut contents = Contents::open(stream, budget)?;
+    let names: Vec<String> = contents.arrays.iter().map(|(name, ..)| name.clone()).collect();
+    let mut arrays = Vec::new();
+    for name in names {
+        let array = contents.read(&name, |payload, budget| {
+            let header = npy::read_header(payload)?;
+            read_array(&header, payload, budget)
+        })?;
+        arrays.extend(array.map(|array| (name, array)));
+    }
+    Ok(arrays)
 }
 
 /// The labels that one array holds.

@@ -54,6 +54,10 @@ pub struct Claim {
     /// Which differences count.
     #[serde(default)]
     pub direction: Direction,
+    /// Whether the number is a time, which depends on the machine: its verdict is shown, but
+    /// left out of a [`snapshot`].
+    #[serde(default)]
+    pub timed: bool,
     /// Anything a reader should know, as a reason why the number cannot be right.
     #[serde(default)]
     pub note: String,
@@ -232,7 +236,7 @@ fn judge_one(claim: &Claim, cells: &[&CellRecord], not_run: &BTreeMap<String, St
     let verdict = ours.map_or_else(
         || {
             let why = not_run.get(&claim.experiment);
-            Verdict::NotRun(why.cloned().unwrap_or_else(|| "no finished cell answers it".into()))
+            Verdict::NotRun(why.cloned().unwrap_or_else(|| "left to a larger tier".into()))
         },
         |ours| verdict(claim, ours),
     );
@@ -269,12 +273,10 @@ pub struct Change {
     pub after: String,
 }
 
-/// Words of all verdicts by id, as committed beside the results.
+/// Words of all verdicts by id, as committed beside the results; times are left out.
 pub fn snapshot(outcomes: &[Outcome]) -> BTreeMap<String, String> {
-    outcomes
-        .iter()
-        .map(|outcome| (outcome.claim.id.clone(), outcome.verdict.word().to_owned()))
-        .collect()
+    let lasting = outcomes.iter().filter(|outcome| !outcome.claim.timed);
+    lasting.map(|outcome| (outcome.claim.id.clone(), outcome.verdict.word().to_owned())).collect()
 }
 
 /// Verdicts that changed since a [`snapshot`]. Claims not judged in one of the two do not count:
@@ -309,6 +311,7 @@ mod tests {
             sd: Some(0.1),
             tolerance,
             direction,
+            timed: false,
             note: String::new(),
         }
     }
@@ -385,6 +388,9 @@ mod tests {
         assert!(changes(&BTreeMap::new(), &now).is_empty());
         let none = judge(&claims, &[], &BTreeMap::new());
         assert!(changes(&was("differs"), &none).is_empty());
+        let timed = [Claim { timed: true, ..claims[0].clone() }];
+        let now = judge(&timed, &[cell(0, "published", 0.5)], &BTreeMap::new());
+        assert!(changes(&was("differs"), &now).is_empty() && snapshot(&now).is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The report of a reproduction: claims with verdicts, tables and figures, as HTML, Markdown, CSV.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::claims::{Estimate, Outcome, Verdict};
@@ -103,12 +104,10 @@ impl Reproduction {
         METHODS.iter().find(|(id, _)| *id == method).map_or(method, |(_, title)| title)
     }
 
-    /// The claims of one experiment, or of all: the paper's value, ours by every method, the
-    /// verdict.
-    pub fn claims_table(&self, experiment: Option<&str>) -> Table {
-        let outcomes: Vec<&Outcome> = (self.outcomes.iter())
-            .filter(|o| experiment.is_none_or(|id| o.claim.experiment == id))
-            .collect();
+    /// The claims that have a verdict: the paper's value, ours by every method, the verdict.
+    pub fn claims_table(&self) -> Table {
+        let outcomes: Vec<&Outcome> =
+            self.outcomes.iter().filter(|o| !matches!(o.verdict, Verdict::NotRun(_))).collect();
         let methods = methods_of(&outcomes);
         let mut columns = vec!["claim", "where", "paper"];
         columns.extend(methods.iter().map(|method| Self::method_title(method)));
@@ -116,6 +115,23 @@ impl Reproduction {
         let mut table = Table::new("Claims", &columns);
         for outcome in outcomes {
             table.push(claim_row(outcome, &methods));
+        }
+        table
+    }
+
+    /// The claims without a verdict, counted by table or figure, and why.
+    pub fn not_run_table(&self) -> Table {
+        let mut counts: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
+        for Outcome { claim, verdict, .. } in &self.outcomes {
+            if let Verdict::NotRun(why) = verdict {
+                let of = (&*claim.experiment, &*claim.paper, &*claim.place, &**why);
+                *counts.entry(of).or_default() += 1;
+            }
+        }
+        let mut table = Table::new("Claims not run", &["experiment", "where", "claims", "why"]);
+        for ((experiment, paper, place, why), count) in counts {
+            let place = format!("{paper}, {place}");
+            table.push([experiment.into(), place.into(), (count as f64).into(), why.into()]);
         }
         table
     }
@@ -131,6 +147,10 @@ impl Reproduction {
             }] += 1;
         }
         counts
+    }
+
+    fn verdict_tables(&self) -> impl Iterator<Item = Table> {
+        [self.claims_table(), self.not_run_table()].into_iter().filter(|t| !t.rows.is_empty())
     }
 
     fn summary_line(&self) -> String {
@@ -180,8 +200,8 @@ impl Reproduction {
         );
         let _ = writeln!(out, "<p>{}</p>", text::html(&self.summary_line()));
         let _ = writeln!(out, "<p>Made by <code>{}</code></p>", text::html(&self.command));
-        if !self.outcomes.is_empty() {
-            out += &wide(&self.claims_table(None));
+        for table in self.verdict_tables() {
+            out += &wide(&table);
         }
         for section in &self.sections {
             section_html(&mut out, section);
@@ -198,8 +218,8 @@ impl Reproduction {
     pub fn to_markdown(&self) -> String {
         let mut out = format!("# {}\n\n{}\n\n", text::markdown(&self.title), self.summary_line());
         let _ = writeln!(out, "Made by `{}`\n", self.command.replace('`', "'"));
-        if !self.outcomes.is_empty() {
-            out += &self.claims_table(None).to_markdown();
+        for table in self.verdict_tables() {
+            out += &table.to_markdown();
         }
         for section in &self.sections {
             let heading = heading(section);
@@ -293,10 +313,7 @@ fn claim_row(outcome: &Outcome, methods: &[&str]) -> Vec<Entry> {
         let sign = if sd > 0.0 { "+" } else { "" };
         Entry::Text(format!("{sign}{}", text::number(sd, 2)))
     }));
-    row.push(match &outcome.verdict {
-        Verdict::NotRun(why) => Entry::Text(format!("not run: {why}")),
-        verdict => verdict.word().into(),
-    });
+    row.push(outcome.verdict.word().into());
     row.push(Entry::Text(claim.note.clone()));
     row
 }
@@ -359,8 +376,6 @@ fn section_html(out: &mut String, section: &Section) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{CellRecord, claims};
 
@@ -394,18 +409,23 @@ mod tests {
 
     #[test]
     fn columns_come_in_the_order_of_the_method_list() {
-        let table = report().claims_table(Some("e"));
+        let table = report().claims_table();
         let expected =
             ["claim", "where", "paper", "ours as published", "importance", "zeta", "runs"];
         assert_eq!(table.columns[..7], expected);
         assert_eq!(table.rows.len(), 1);
         assert_eq!(report().counts(), [1, 0, 1]);
+        let not_run = report().not_run_table();
+        assert_eq!(
+            not_run.rows,
+            [["f".into(), "TG, <Fig>".into(), 1.0.into(), "mnist is missing".into()]]
+        );
     }
 
     #[test]
     fn html_is_escaped_and_free_of_script() {
         let html = report().to_html();
-        assert!(html.contains("<h1>R &lt;&amp;&gt;</h1>") && html.contains("not run: mnist"));
+        assert!(html.contains("<h1>R &lt;&amp;&gt;</h1>") && html.contains("mnist is missing"));
         assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains("<Fig>"));
         assert!(!html.contains("http://") && !html.contains("https://"));
     }
@@ -413,7 +433,7 @@ mod tests {
     #[test]
     fn markdown_names_the_figures_and_escapes_pipes() {
         let markdown = report().to_markdown();
-        assert!(markdown.contains("](figures/f.svg)") && markdown.contains(r"c\|d"));
+        assert!(markdown.contains("](figures/f.svg)") && markdown.contains("mnist is missing"));
         assert!(markdown.contains("2 claims: 1 reproduced, 0 differ, 1 not run."));
     }
 

@@ -1,13 +1,11 @@
 //! Loaders of numpy files, every integer, float or boolean type widened to `f64`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::Path;
 
+use embex_io::ReadOptions;
 use faer::Mat;
-use npyz::npz::NpzArchive;
-use npyz::{DType, NpyFile, Order, TypeChar};
 
 /// One array in row-major order (the last index runs fastest).
 #[derive(Clone, Debug, PartialEq)]
@@ -84,16 +82,7 @@ impl Golden {
     /// If the file cannot be read or is no `.npz`.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        let mut archive = NpzArchive::open(path).map_err(named)?;
-        let names: Vec<String> = archive.array_names().map(String::from).collect();
-        let mut arrays = BTreeMap::new();
-        for name in names {
-            let Some(file) = archive.by_name(&name).map_err(named)? else { continue };
-            if let Some(array) = read_numeric(file).map_err(named)? {
-                arrays.insert(name, array);
-            }
-        }
+        let arrays = read_arrays(path)?;
         Ok(Self { path: path.display().to_string(), arrays })
     }
 
@@ -124,53 +113,14 @@ impl Golden {
 /// # Errors
 /// If the file cannot be read or holds no numbers.
 pub fn read_npy(path: impl AsRef<Path>) -> io::Result<Array> {
-    let file = NpyFile::new(BufReader::new(File::open(path)?))?;
-    read_numeric(file)?
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not an array of numbers"))
+    let none = || io::Error::new(io::ErrorKind::InvalidData, "not an array of numbers");
+    read_arrays(path.as_ref())?.into_values().next().ok_or_else(none)
 }
 
-fn read_numeric<R: Read>(file: NpyFile<R>) -> io::Result<Option<Array>> {
-    let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
-    let order = file.order();
-    let DType::Plain(kind) = file.dtype() else { return Ok(None) };
-    let data = match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Bool, _) => widen::<bool, R>(file, |v| f64::from(u8::from(v)))?,
-        (TypeChar::Int, 1) => widen::<i8, R>(file, f64::from)?,
-        (TypeChar::Int, 2) => widen::<i16, R>(file, f64::from)?,
-        (TypeChar::Int, 4) => widen::<i32, R>(file, f64::from)?,
-        (TypeChar::Int, 8) => widen::<i64, R>(file, |v| v as f64)?,
-        (TypeChar::Uint, 1) => widen::<u8, R>(file, f64::from)?,
-        (TypeChar::Uint, 2) => widen::<u16, R>(file, f64::from)?,
-        (TypeChar::Uint, 4) => widen::<u32, R>(file, f64::from)?,
-        (TypeChar::Uint, 8) => widen::<u64, R>(file, |v| v as f64)?,
-        (TypeChar::Float, 4) => widen::<f32, R>(file, f64::from)?,
-        (TypeChar::Float, 8) => widen::<f64, R>(file, f64::from)?,
-        _ => return Ok(None),
-    };
-    let data = if order == Order::Fortran { to_row_major(&shape, &data) } else { data };
-    Ok(Some(Array { shape, data }))
-}
-
-fn widen<T: npyz::Deserialize, R: Read>(
-    file: NpyFile<R>,
-    to_f64: impl Fn(T) -> f64,
-) -> io::Result<Vec<f64>> {
-    Ok(file.into_vec::<T>()?.into_iter().map(to_f64).collect())
-}
-
-/// Reorders entries whose first index runs fastest.
-fn to_row_major(shape: &[usize], data: &[f64]) -> Vec<f64> {
-    let from = |mut flat: usize| {
-        let mut stride: usize = shape.iter().product();
-        let mut place = 0;
-        for &extent in shape.iter().rev() {
-            stride /= extent; // Fortran stride of this dimension
-            place += flat % extent * stride;
-            flat /= extent;
-        }
-        place
-    };
-    (0..data.len()).map(|flat| data[from(flat)]).collect()
+fn read_arrays(path: &Path) -> io::Result<BTreeMap<String, Array>> {
+    let arrays = embex_io::read_arrays(path, &ReadOptions::default()).map_err(io::Error::other)?;
+    let own = |array: embex_io::Array| Array { shape: array.shape, data: array.data };
+    Ok(arrays.into_iter().map(|(name, array)| (name, own(array))).collect())
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn tsne_alone_is_light_and_free_of_c() {
+    fn tsne_is_light_and_nothing_needs_c() {
         assert_none(&tree::problems().expect("cargo tree"));
     }
 
