@@ -1,10 +1,11 @@
 //! State of a long run, kept in a file that can be trusted or is refused.
 //!
-//! Layout: magic, length and text of the kind, version, length of the body, SHA-256 of all that
-//! comes before and of the body, body (postcard). Integers are little-endian.
+//! Layout: magic, length and text of the kind, version, length of the body, SHA-256 of the body
+//! and of all that comes before, body (postcard). Integers are little-endian. The body streams to
+//! the file, so that writing takes no memory beside the state's own.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,8 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{AtomicFile, Error, Result};
 
-const MAGIC: &[u8; 8] = b"EMBEXCK1";
+const MAGIC: &[u8; 8] = b"EMBEXCK2";
 const LONGEST_KIND: usize = 256;
+/// Bytes of the checksum.
+const SUM: usize = 32;
 
 /// Writes state atomically.
 ///
@@ -43,26 +46,75 @@ pub fn write_checkpoint<T: Serialize + ?Sized>(
     version: u32,
     state: &T,
 ) -> Result<()> {
-    let serialise = |what: postcard::Error| Error::Serialise {
-        action: "write a checkpoint",
-        what: what.to_string(),
-    };
-    let body = postcard::to_stdvec(state).map_err(serialise)?;
     if kind.len() > LONGEST_KIND {
         return Err(Error::BadCheckpoint { what: "its kind is too long" });
     }
+    AtomicFile::write_with(path, |file| {
+        let space = vec![0; head(kind, version, 0).len() + SUM];
+        file.write_all(&space).map_err(Error::io("write the file"))?;
+        let body = write_body(file, state)?;
+        let head = head(kind, version, body.length);
+        let sum = checksum(body.sum, &head);
+        let mut write_head = || {
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&head)?;
+            file.write_all(&sum)
+        };
+        write_head().map_err(Error::io("write the file"))
+    })
+}
+
+/// All before the checksum.
+fn head(kind: &str, version: u32, body_length: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend((kind.len() as u32).to_le_bytes());
     head.extend(kind.as_bytes());
     head.extend(version.to_le_bytes());
-    head.extend((body.len() as u64).to_le_bytes());
-    let sum = checksum(&head, &body);
-    AtomicFile::write_with(path, |file| {
-        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(Error::io("write the file"));
-        write(&head)?;
-        write(&sum)?;
-        write(&body)
-    })
+    head.extend(body_length.to_le_bytes());
+    head
+}
+
+/// Writes a body through to its file, and keeps what the head says of it.
+struct Body<'a> {
+    file: &'a mut AtomicFile,
+    sum: Sha256,
+    length: u64,
+    /// What the system said: the serialiser forgets it.
+    failed: Option<std::io::Error>,
+}
+
+impl Write for Body<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write_all(bytes).map_err(|error| {
+            let kind = error.kind();
+            self.failed = Some(error);
+            std::io::Error::from(kind)
+        })?;
+        self.sum.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_body<'a, T: Serialize + ?Sized>(file: &'a mut AtomicFile, state: &T) -> Result<Body<'a>> {
+    let body = Body { file, sum: Sha256::new(), length: 0, failed: None };
+    let mut buffered = BufWriter::with_capacity(1 << 16, body);
+    let written = postcard::to_io(state, &mut buffered).map(|_| ());
+    let flushed = buffered.flush();
+    let (mut body, _) = buffered.into_parts();
+    if let Some(source) = body.failed.take() {
+        return Err(Error::Io { action: "write the file", source });
+    }
+    flushed.map_err(Error::io("write the file"))?;
+    let serialise = |what: postcard::Error| Error::Serialise {
+        action: "write a checkpoint",
+        what: what.to_string(),
+    };
+    written.map_err(serialise).map(|()| body)
 }
 
 /// Reads state back.
@@ -87,10 +139,9 @@ pub fn read_checkpoint<T: DeserializeOwned>(
     read().map_err(|error: Error| error.in_file(path))
 }
 
-fn checksum(head: &[u8], body: &[u8]) -> [u8; 32] {
-    let mut sum = Sha256::new();
+/// Of a body whose bytes `sum` has seen, and its head.
+fn checksum(mut sum: Sha256, head: &[u8]) -> [u8; SUM] {
     sum.update(head);
-    sum.update(body);
     sum.finalize().into()
 }
 
@@ -116,13 +167,14 @@ fn read_body(path: &Path, kind: &str, version: u32) -> Result<Vec<u8>> {
     if found != version {
         return Err(Error::CheckpointVersion { kind: found_kind, found, supported: version });
     }
-    if body_length.checked_add(head.len() as u64 + 32) != Some(length) {
+    if body_length.checked_add((head.len() + SUM) as u64) != Some(length) {
         return Err(Error::BadCheckpoint { what: "its length is not the one it states" });
     }
     let (mut sum, mut body) = (Vec::new(), Vec::new());
-    take(&mut file, 32, &mut sum)?;
+    body.reserve_exact(body_length as usize); // no more than the file holds, as was just seen
+    take(&mut file, SUM, &mut sum)?;
     take(&mut file, body_length as usize, &mut body)?;
-    if sum != checksum(&head, &body) {
+    if sum != checksum(Sha256::new_with_prefix(&body), &head) {
         return Err(Error::BadCheckpoint { what: "its checksum does not match" });
     }
     Ok(body)
