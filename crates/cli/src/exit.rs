@@ -29,6 +29,16 @@ pub(crate) enum Error {
     /// The command line asks for something that cannot be.
     #[error("{0}")]
     Usage(String),
+    /// An entry of the matrix is too large for the run's number type.
+    #[error("the value at row {row}, column {col} is {value:e}, beyond single precision")]
+    BeyondSingle {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        col: usize,
+        /// The entry.
+        value: f64,
+    },
     /// The input does not go with what was asked.
     #[error("{0}")]
     Input(String),
@@ -105,6 +115,7 @@ impl Error {
             Self::Tsne(embex_tsne::Error::Perplexity { .. }) => {
                 Some("a smaller --perplexity suits fewer samples")
             }
+            Self::BeyondSingle { .. } => Some("--precision f64 can hold it"),
             Self::Memory { .. } => Some(
                 "see --dry-run; --pca, --top-variable, --no-importance and --precision f32 need less",
             ),

@@ -200,6 +200,11 @@ impl Affinities {
         (&self.columns[range.clone()], &self.p[range])
     }
 
+    /// The compressed rows themselves: where each row begins (n + 1 entries), columns, values.
+    pub fn as_rows(&self) -> (&[usize], &[u32], &[f64]) {
+        (&self.starts, &self.columns, &self.p)
+    }
+
     /// The directed affinities, unless the joint ones were given as they are.
     pub const fn conditionals(&self) -> Option<&Conditionals> {
         self.conditionals.as_ref()

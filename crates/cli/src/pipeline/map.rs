@@ -2,26 +2,20 @@
 
 use embex_linalg::faer::MatRef;
 use embex_linalg::progress::Update;
-use embex_linalg::{MemoryBudget, Progress as _, Real, Rows};
+use embex_linalg::{MemoryBudget, Progress as _, Rows};
 use embex_tsne::attribution::{AttributeParams, Attribution, Attributor, Scalar};
 use embex_tsne::optimizer::{OptimizerState, Record, StopReason};
 use embex_tsne::step::StepObserver;
 use embex_tsne::{Affinities, Divergence, Optimizer, TsneParams};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::folder::{Checkpoint, Folder};
-use super::prepare::Prepared;
+use super::prepare::{Coordinates, Prepared};
 use super::settings::{AttributionSettings, Settings};
+use super::stored::Stored;
 use crate::args::ScalarArg;
 use crate::exit::{Error, Result};
 use crate::interrupt;
 use crate::progress::Display;
-
-/// A number type whose states can be stored.
-pub(super) trait Stored: Real + Serialize + DeserializeOwned {}
-
-impl<T: Real + Serialize + DeserializeOwned> Stored for T {}
 
 /// A finished map and what was learnt while it was made.
 #[derive(Debug)]
@@ -45,8 +39,8 @@ pub(super) struct Attributed<T> {
 }
 
 /// Neighbours and affinities, from their checkpoint if there is one.
-pub(super) fn affinities(
-    prepared: &Prepared,
+pub(super) fn affinities<T: Stored>(
+    prepared: &Prepared<T>,
     settings: &Settings,
     folder: &Folder,
     budget: MemoryBudget,
@@ -55,14 +49,17 @@ pub(super) fn affinities(
     if let Some(affinities) = folder.load(Checkpoint::Affinities)? {
         return Ok(affinities);
     }
-    let affinities = settings.map.affinities(prepared.coordinates(), display, budget)?;
+    let affinities = match prepared.coordinates() {
+        Coordinates::Scores(x) => settings.map.affinities(x, display, budget),
+        Coordinates::Features(x) => settings.map.affinities(x, display, budget),
+    }?;
     folder.save(Checkpoint::Affinities, &affinities)?;
     Ok(affinities)
 }
 
 /// Makes the map in `C` axes, from its checkpoint if there is one.
 pub(super) fn make<T: Stored, const C: usize>(
-    prepared: &Prepared,
+    prepared: &Prepared<T>,
     affinities: &Affinities,
     settings: &Settings,
     folder: &Folder,
@@ -74,7 +71,10 @@ pub(super) fn make<T: Stored, const C: usize>(
     let (mut run, mut attributors) = if let Some((state, attributors)) = saved {
         (Optimizer::<T, C>::resume(affinities, params, state)?, attributors)
     } else {
-        let start = params.start::<f64, T, C>(prepared.coordinates(), display)?;
+        let start = match prepared.coordinates() {
+            Coordinates::Scores(x) => params.start::<f64, T, C>(x, display),
+            Coordinates::Features(x) => params.start::<T, T, C>(x, display),
+        }?;
         let attributors = attributors(prepared, affinities, settings)?;
         (Optimizer::new(affinities, params, start)?, attributors)
     };
@@ -93,7 +93,7 @@ pub(super) fn make<T: Stored, const C: usize>(
 
 /// The recursions that the settings ask for: of every axis, then of the scalar.
 fn attributors<T: Stored, const C: usize>(
-    prepared: &Prepared,
+    prepared: &Prepared<T>,
     affinities: &Affinities,
     settings: &Settings,
 ) -> Result<Vec<Attributor<T, C>>> {
@@ -109,7 +109,7 @@ fn attributors<T: Stored, const C: usize>(
     scalars.into_iter().map(attributor).collect()
 }
 
-fn scalar(asked: &AttributionSettings, prepared: &Prepared) -> Result<Option<Scalar>> {
+fn scalar<T>(asked: &AttributionSettings, prepared: &Prepared<T>) -> Result<Option<Scalar>> {
     match (asked.scalar, &prepared.groups) {
         (ScalarArg::Length, _) => Ok(None),
         (ScalarArg::NormSq, _) => Ok(Some(Scalar::NormSq)),

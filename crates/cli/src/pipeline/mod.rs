@@ -12,11 +12,14 @@ mod map;
 mod output;
 mod prepare;
 mod quality;
+mod sensitivity;
 mod settings;
 pub(crate) mod source;
+mod stored;
 
 use std::time::Instant;
 
+use embex_linalg::MemoryBudget;
 use embex_report::{PhaseTime, RunResult, page::PageOptions};
 use embex_tsne::Precision;
 use embex_tsne::summary::Saturation;
@@ -27,9 +30,12 @@ use crate::exit::{Error, Result};
 use crate::progress::{self, Display};
 use estimate::{Estimate, Shape};
 use folder::{Folder, Opened};
-use map::Stored;
+use map::Attributed;
 use prepare::Prepared;
+use sensitivity::Sensitivities;
 use settings::Settings;
+use source::Samples;
+use stored::Stored;
 
 /// Runs `embex tsne`.
 pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
@@ -55,13 +61,8 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
             return display.event("done", json!({ "out": args.run.out }), &words);
         }
     };
-    let bytes = limit.map_or(u64::MAX, |amount| amount.0);
-    let outcome = prepare::prepare(samples, &settings, bytes, &mut display).and_then(|prepared| {
-        clock.note("prepare");
-        let mut run =
-            Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
-        run.in_types(&prepared)
-    });
+    let mut run = Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
+    let outcome = run.in_types(samples);
     display.end_phase();
     finish(outcome, folder, &mut display)
 }
@@ -141,7 +142,7 @@ impl Clock {
     }
 }
 
-/// A run after its samples are prepared.
+/// A run after its samples are read.
 struct Run<'a> {
     settings: &'a Settings,
     folder: &'a Folder,
@@ -152,59 +153,72 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// The stages in the number type and the axes that the settings ask for.
-    fn in_types(&mut self, prepared: &Prepared) -> Result<()> {
+    fn in_types(&mut self, samples: Samples) -> Result<()> {
         let params = &self.settings.map;
         match (params.precision, params.n_components) {
-            (Precision::Single, 1) => self.stages::<f32, 1>(prepared),
-            (Precision::Single, 2) => self.stages::<f32, 2>(prepared),
-            (Precision::Single, _) => self.stages::<f32, 3>(prepared),
-            (Precision::Double, 1) => self.stages::<f64, 1>(prepared),
-            (Precision::Double, 2) => self.stages::<f64, 2>(prepared),
-            (Precision::Double, _) => self.stages::<f64, 3>(prepared),
+            (Precision::Single, 1) => self.stages::<f32, 1>(samples),
+            (Precision::Single, 2) => self.stages::<f32, 2>(samples),
+            (Precision::Single, _) => self.stages::<f32, 3>(samples),
+            (Precision::Double, 1) => self.stages::<f64, 1>(samples),
+            (Precision::Double, 2) => self.stages::<f64, 2>(samples),
+            (Precision::Double, _) => self.stages::<f64, 3>(samples),
         }
     }
 
-    fn stages<T: Stored, const C: usize>(&mut self, prepared: &Prepared) -> Result<()> {
+    /// Every stage frees what no later one needs: the memory of a run is that of its largest.
+    fn stages<T: Stored, const C: usize>(&mut self, samples: Samples) -> Result<()> {
         let (settings, folder) = (self.settings, self.folder);
+        let bytes = self.args.run.max_memory.map_or(u64::MAX, |amount| amount.0);
         let budget = estimate::budget(self.args.run.max_memory);
-        let affinities = map::affinities(prepared, settings, folder, budget, self.display)?;
+        let prepared = prepare::prepare::<T>(samples, settings, bytes, self.display)?;
+        self.clock.note("prepare");
+        let affinities = map::affinities(&prepared, settings, folder, budget, self.display)?;
         self.clock.note("neighbours");
         let every = self.args.run.checkpoint_every.get();
-        let made = map::make::<T, C>(prepared, &affinities, settings, folder, every, self.display)?;
+        let mut made =
+            map::make::<T, C>(&prepared, &affinities, settings, folder, every, self.display)?;
         self.clock.note("map");
-        let sensitivities = match &made.attributions {
-            Some(attributed) => explain::sensitivities(attributed, prepared)?,
-            None => Vec::new(),
+        let saturation = match &prepared.groups {
+            Some((_, groups)) => Some(Saturation::new(&affinities, groups)?),
+            None => None,
+        };
+        let quality = quality::measure(&prepared, &affinities, &made, saturation.as_ref())?;
+        drop(affinities);
+        self.clock.note("quality");
+        let sensitivities = match made.attributions.take() {
+            Some(found) => self.sensitivities(&found, &prepared, budget)?,
+            None => None,
         };
         self.clock.note("sensitivity");
         let importance = match &settings.explain.importance {
             Some(asked) => {
                 let map = made.map.as_mat();
                 let display = &mut *self.display;
-                Some(explain::importance(prepared, map, settings, asked, folder, budget, display)?)
+                Some(explain::importance(&prepared, map, settings, asked, folder, budget, display)?)
             }
             None => None,
         };
         self.clock.note("importance");
-        let saturation = match &prepared.groups {
-            Some((_, groups)) => Some(Saturation::new(&affinities, groups)?),
-            None => None,
-        };
-        let quality = quality::measure(prepared, &affinities, &made, saturation.as_ref())?;
-        self.clock.note("quality");
-        let found = output::Found {
-            prepared,
-            made: &made,
-            sensitivities: &sensitivities,
-            importance: importance.as_ref(),
-            saturation: saturation.as_ref(),
-            quality,
-        };
+        let found =
+            output::Found { prepared, made, sensitivities, importance, saturation, quality };
         self.warn(&found)?;
-        output::write(&found, settings, folder, &mut self.clock.times)
+        output::write(found, settings, folder, &mut self.clock.times)
     }
 
-    fn warn<T>(&mut self, found: &output::Found<'_, T>) -> Result<()> {
+    /// With the first features of each point, unless those by importance will be listed.
+    fn sensitivities<T: Stored>(
+        &self,
+        found: &Attributed<T>,
+        prepared: &Prepared<T>,
+        budget: MemoryBudget,
+    ) -> Result<Option<Sensitivities>> {
+        let explain = &self.settings.explain;
+        let is_listed = explain.importance.is_none() && explain.top > 0;
+        let top = is_listed.then_some(explain.top);
+        sensitivity::sensitivities(found, prepared, top, self.folder, budget)
+    }
+
+    fn warn<T>(&mut self, found: &output::Found<T>) -> Result<()> {
         for notice in output::notices(found) {
             self.display.warn(&notice)?;
         }

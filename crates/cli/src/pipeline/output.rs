@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use embex_io::Usage;
-use embex_linalg::Rows;
+use embex_linalg::{Real, Rows};
 use embex_report::page::{
-    Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions, Saturation,
+    Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions, Saturation, Summary,
     TopFeatures,
 };
 use embex_report::{Environment, Matrix, PhaseTime, RunRecord, RunResult};
@@ -13,31 +13,33 @@ use embex_tsne::importance::Importance;
 use embex_tsne::summary::{self, Order};
 use serde_json::{Value, json};
 
-use super::explain::{self, Sensitivities};
+use super::explain;
 use super::folder::Folder;
 use super::map::Made;
 use super::prepare::Prepared;
-use super::settings::Settings;
+use super::sensitivity::{Sensitivities, Shown, StepDiagnostics};
+use super::settings::{AttributionSettings, Settings};
+use super::source::Grouping;
+use super::stored::{Stored, rows};
 use crate::args::ScalarArg;
 use crate::exit::Result;
 
 /// Everything that a run found.
-pub(super) struct Found<'a, T> {
-    pub(super) prepared: &'a Prepared,
-    pub(super) made: &'a Made<T>,
-    pub(super) sensitivities: &'a [Sensitivities],
-    pub(super) importance: Option<&'a Importance>,
-    pub(super) saturation: Option<&'a summary::Saturation>,
+pub(super) struct Found<T> {
+    pub(super) prepared: Prepared<T>,
+    pub(super) made: Made<T>,
+    pub(super) sensitivities: Option<Sensitivities>,
+    pub(super) importance: Option<Importance>,
+    pub(super) saturation: Option<summary::Saturation>,
     pub(super) quality: Value,
 }
 
 /// What the user should know before trusting the numbers.
-pub(super) fn notices<T>(found: &Found<'_, T>) -> Vec<String> {
-    let mut notices: Vec<String> =
-        found.saturation.and_then(summary::Saturation::warning).into_iter().collect();
-    let attributions = found.made.attributions.iter().flat_map(|a| &a.axes);
-    for diagnostics in attributions.map(|a| (a.step, &a.diagnostics)) {
-        let (step, seen) = diagnostics;
+pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
+    let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
+    notices.extend(found.saturation.as_ref().and_then(summary::Saturation::warning));
+    let diagnostics = found.sensitivities.iter().flat_map(|s| &s.diagnostics);
+    for StepDiagnostics { step, seen, .. } in diagnostics.filter(|d| d.of_axes) {
         if seen.limited > 0 {
             notices.push(format!(
                 "step {step}: {} point-updates of the sensitivity were shortened to stay stable",
@@ -65,8 +67,8 @@ pub(super) fn notices<T>(found: &Found<'_, T>) -> Vec<String> {
             ));
         }
     }
-    if let Some(effect) = found.importance.map(|i| &i.effect).filter(|e| !e.sampled_sets.is_empty())
-    {
+    let effect = found.importance.as_ref().map(|i| &i.effect);
+    if let Some(effect) = effect.filter(|e| !e.sampled_sets.is_empty()) {
         notices.push(format!(
             "importance: widened candidates found {:.1} % of the new neighbours; largest relative change {:.2e}",
             100.0 * effect.recall, effect.change_largest
@@ -76,26 +78,22 @@ pub(super) fn notices<T>(found: &Found<'_, T>) -> Vec<String> {
 }
 
 /// Writes all files and the page.
-pub(super) fn write<T>(
-    found: &Found<'_, T>,
+pub(super) fn write<T: Stored>(
+    found: Found<T>,
     settings: &Settings,
     folder: &Folder,
     times: &mut Vec<PhaseTime>,
 ) -> Result<()> {
     let start = Instant::now();
-    for other in found.sensitivities.iter().skip(1) {
-        let values = other.shown();
-        let path = folder.path(&format!("attributions_{}.npy", other.step));
-        embex_io::write_npy(path, &[values.n_rows(), values.n_cols()], values.as_slice())?;
-    }
     let mut run = RunRecord::new("embex tsne", serde_json::to_value(settings).unwrap_or_default());
-    run.diagnostics = diagnostics(found);
+    run.diagnostics = diagnostics(&found);
     run.environment = environment();
+    let quality = found.quality.clone();
+    let page = page(found, settings)?;
     run.peak_memory_bytes = Usage::now().peak_memory_bytes;
     times.push(PhaseTime { phase: "files".to_owned(), seconds: start.elapsed().as_secs_f64() });
     run.timings.clone_from(times);
-    let result = RunResult { page: page(found, settings)?, run, quality: found.quality.clone() };
-    Ok(result.write(folder.work(), &PageOptions::default())?)
+    Ok(RunResult { page, run, quality }.write(folder.work(), &PageOptions::default())?)
 }
 
 fn environment() -> Environment {
@@ -107,11 +105,11 @@ fn environment() -> Environment {
     }
 }
 
-fn diagnostics<T>(found: &Found<'_, T>) -> Value {
-    let made = found.made;
-    let attributions = made.attributions.iter().flat_map(|a| a.axes.iter().chain(&a.scalar));
-    let attributions: Vec<Value> =
-        attributions.map(|a| json!({ "step": a.step, "diagnostics": a.diagnostics })).collect();
+fn diagnostics<T: Stored>(found: &Found<T>) -> Value {
+    let made = &found.made;
+    let attributions: Vec<Value> = (found.sensitivities.iter().flat_map(|s| &s.diagnostics))
+        .map(|d| json!({ "step": d.step, "diagnostics": d.seen }))
+        .collect();
     let components = found.prepared.components.as_ref();
     json!({
         "samples": found.prepared.features.n_rows(),
@@ -119,116 +117,106 @@ fn diagnostics<T>(found: &Found<'_, T>) -> Value {
         "iterations": made.n_iter,
         "stopped": made.stopped,
         "attributions": attributions,
-        "importance": found.importance.map(|i| &i.effect),
+        "importance": found.importance.as_ref().map(|i| &i.effect),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
     })
 }
 
-fn page<T>(found: &Found<'_, T>, settings: &Settings) -> Result<PageInput> {
-    let prepared = found.prepared;
-    let mut page = PageInput::new(
-        &format!("t-SNE of {}", file_name(&settings.input.source)),
-        matrix(&Rows::convert_from(found.made.map.as_mat()))?,
-        prepared.names.clone(),
-    );
-    page.point_names.clone_from(&prepared.row_names);
-    page.groups = prepared.groups.as_ref().map(|(grouping, _)| Groups {
-        title: grouping.title.clone(),
-        names: grouping.names.clone(),
-        of_point: grouping.codes.clone(),
+/// Moves what was found into the page, so that no matrix is there twice.
+fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput> {
+    let source = file_name(&settings.input.source);
+    let map = Rows::convert_from(found.made.map.as_mat());
+    let names = std::mem::take(&mut found.prepared.names);
+    let mut page = PageInput::new(&format!("t-SNE of {source}"), matrix(map)?, names);
+    page.notices = notices(&found);
+    page.saturation = (found.saturation.as_ref())
+        .map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });
+    let summary =
+        explain::summary(&found.prepared, found.sensitivities.as_ref(), found.importance.as_ref())?;
+    page.summary = page_summary(summary)?;
+    let Prepared { features, row_names, components, groups, image, .. } = found.prepared;
+    page.point_names = row_names;
+    page.groups = groups.map(|(Grouping { title, names, codes }, _)| Groups {
+        title,
+        names,
+        of_point: codes,
     });
-    page.notices = notices(found);
-    page.image = prepared.image.map(|(height, width)| ImageShape { height, width });
-    page.saturation =
-        found.saturation.map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });
-    fill_layers(&mut page, found, settings)?;
-    fill_summary(&mut page, found)?;
+    page.image = image.map(|(height, width)| ImageShape { height, width });
+    let n_cols = features.n_cols();
+    let values = rows(T::give(features.into_vec()).into_f32(), n_cols)?;
+    page.layers.push(layer(LayerKind::Value, "as prepared", LayerData::Dense(matrix(values)?)));
+    let mut top = None;
+    if let (Some(shown), Some(asked)) = (found.sensitivities, &settings.explain.attribution) {
+        let loadings = components.as_ref().map(|c| &c.pca.loadings);
+        top = shown.top.as_ref().map(|top| listed(top, LayerKind::Attribution));
+        page.layers.push(attribution(shown, asked, loadings)?);
+    }
+    if let Some(charges) = found.importance.as_mut().and_then(explain::point_importance) {
+        top = top_by_importance(&charges, settings.explain.top)?;
+        let about = "rise of the point's share of KL(P‖Q) when the feature is put to its mean";
+        page.layers.push(layer(LayerKind::Importance, about, LayerData::Dense(matrix(charges)?)));
+    }
+    page.top = top;
     Ok(page)
 }
 
-fn fill_layers<T>(page: &mut PageInput, found: &Found<'_, T>, settings: &Settings) -> Result<()> {
-    let values: Rows<f32> = Rows::convert_from(found.prepared.features.as_mat());
-    page.layers.push(layer(LayerKind::Value, "as prepared", LayerData::Dense(matrix(&values)?)));
-    let shown = found.sensitivities.first();
-    if let (Some(shown), Some(asked)) = (shown, &settings.explain.attribution) {
-        let scalar = match asked.scalar {
-            ScalarArg::Length => "length of dy/dx over the axes",
-            ScalarArg::NormSq => "derivative of |y|², the squared distance from the map's origin",
-            ScalarArg::GroupDistance => "derivative of the squared distance from the group's mean",
-        };
-        let about = format!("{scalar}; {}, step {}", asked.mode, shown.step);
-        let components = found.prepared.components.as_ref();
-        let data = match (&shown.scores, components) {
-            (Some(scores), Some(components)) => LayerData::Components {
-                scores: matrix(scores)?,
-                loadings: transposed(&components.pca.loadings)?,
-            },
-            _ => LayerData::Dense(matrix(shown.shown())?),
-        };
-        page.layers.push(layer(LayerKind::Attribution, &about, data));
-    }
-    let charges = found.importance.and_then(explain::point_importance);
-    if let Some(charges) = &charges {
-        let about = "rise of the point's share of KL(P‖Q) when the feature is put to its mean";
-        let data = LayerData::Dense(matrix(charges)?);
-        page.layers.push(layer(LayerKind::Importance, about, data));
-    }
-    page.top = top(charges.as_ref(), shown, settings.explain.top)?;
-    Ok(())
+fn attribution(
+    found: Sensitivities,
+    asked: &AttributionSettings,
+    loadings: Option<&Rows<f64>>,
+) -> Result<Layer> {
+    let scalar = match asked.scalar {
+        ScalarArg::Length => "length of dy/dx over the axes",
+        ScalarArg::NormSq => "derivative of |y|², the squared distance from the map's origin",
+        ScalarArg::GroupDistance => "derivative of the squared distance from the group's mean",
+    };
+    let about = format!("{scalar}; {}, step {}", asked.mode, found.step);
+    let data = match (found.shown, loadings) {
+        (Shown::Scores(scores), Some(loadings)) => {
+            let loadings = matrix(Rows::convert_from(loadings.as_mat().transpose()))?;
+            LayerData::Components { scores: matrix(scores)?, loadings }
+        }
+        (Shown::Features(values) | Shown::Scores(values), _) => LayerData::Dense(matrix(values)?),
+    };
+    Ok(layer(LayerKind::Attribution, &about, data))
 }
 
 fn layer(kind: LayerKind, about: &str, data: LayerData) -> Layer {
     Layer { kind, about: about.to_owned(), data }
 }
 
-/// The features of each point: by importance, else by sensitivity.
-fn top(
-    charges: Option<&Rows<f32>>,
-    shown: Option<&Sensitivities>,
-    count: usize,
-) -> Result<Option<TopFeatures>> {
-    let (rows, order, kind) = match (charges, shown) {
-        (Some(charges), _) => (charges, Order::Largest, LayerKind::Importance),
-        (None, Some(shown)) => (shown.shown(), Order::LargestSize, LayerKind::Attribution),
-        (None, None) => return Ok(None),
-    };
+fn top_by_importance(charges: &Rows<f32>, count: usize) -> Result<Option<TopFeatures>> {
     if count == 0 {
         return Ok(None);
     }
-    let top = summary::TopFeatures::of_rows(rows.as_mat(), count, order)?;
+    let top = summary::TopFeatures::of_rows(charges.as_mat(), count, Order::Largest)?;
+    Ok(Some(listed(&top, LayerKind::Importance)))
+}
+
+/// As the page lists them.
+fn listed(top: &summary::TopFeatures, kind: LayerKind) -> TopFeatures {
     let mut listed = TopFeatures { k: top.count(), kind: Some(kind), ..TopFeatures::default() };
-    for i in 0..rows.n_rows() {
+    for i in 0..top.n_rows() {
         listed.features.extend_from_slice(top.features(i));
         listed.values.extend(top.values(i).iter().map(|&value| value as f32));
     }
-    Ok(Some(listed))
+    listed
 }
 
-fn fill_summary<T>(page: &mut PageInput, found: &Found<'_, T>) -> Result<()> {
-    let first = found.sensitivities.first();
-    let summary = explain::summary(found.prepared, first, found.importance)?;
-    let matrix = |rows: Option<Rows<f64>>| -> Result<Option<Matrix<f64>>> {
-        rows.map(|rows| {
-            let (n_rows, n_cols) = (rows.n_rows(), rows.n_cols());
-            Ok(Matrix::new(n_rows, n_cols, rows.into_vec())?)
-        })
-        .transpose()
-    };
-    page.summary.importance = matrix(summary.importance)?;
-    page.summary.sensitivity = matrix(summary.sensitivity)?;
-    page.summary.jacobian_norm = matrix(summary.jacobian_norm)?;
-    page.summary.signed_mean = matrix(summary.signed_mean)?;
-    page.summary.contrast = matrix(summary.contrast)?;
-    Ok(())
+fn page_summary(found: explain::Summary) -> Result<Summary> {
+    let matrix = |rows: Option<Rows<f64>>| rows.map(matrix).transpose();
+    Ok(Summary {
+        importance: matrix(found.importance)?,
+        sensitivity: matrix(found.sensitivity)?,
+        jacobian_norm: matrix(found.jacobian_norm)?,
+        signed_mean: matrix(found.signed_mean)?,
+        contrast: matrix(found.contrast)?,
+    })
 }
 
-fn matrix(rows: &Rows<f32>) -> Result<Matrix<f32>> {
-    Ok(Matrix::new(rows.n_rows(), rows.n_cols(), rows.as_slice().to_vec())?)
-}
-
-fn transposed(loadings: &Rows<f64>) -> Result<Matrix<f32>> {
-    let rows: Rows<f32> = Rows::convert_from(loadings.as_mat().transpose());
-    matrix(&rows)
+fn matrix<S: Real + Into<f64>>(rows: Rows<S>) -> Result<Matrix<S>> {
+    let (n_rows, n_cols) = (rows.n_rows(), rows.n_cols());
+    Ok(Matrix::new(n_rows, n_cols, rows.into_vec())?)
 }
 
 fn file_name(source: &str) -> &str {

@@ -1,27 +1,42 @@
 //! From the matrix of a file to the samples a map is made of.
+//!
+//! Under `--precision f32` the features are kept in single precision: sparse matrices from the
+//! start; dense ones are prepared in the precision of their file (double for csv, for integers
+//! beyond 16 bits and for doubles) and rounded once, at the end. Principal components are always
+//! computed and kept in double precision, from what came before the rounding. Sums, means and
+//! variances are in double precision everywhere.
 
+use embex_io::{Csr, Matrix, Values};
 use embex_linalg::counts::{self, Variability};
 use embex_linalg::faer::MatRef;
 use embex_linalg::kmeans::KMeansParams;
 use embex_linalg::pca::{Pca, PcaParams};
-use embex_linalg::{Progress, Rows};
+use embex_linalg::stats::column_sds;
+use embex_linalg::{Progress, Real, Rows};
+use embex_tsne::Precision;
 use embex_tsne::importance::FeatureSpace;
 use embex_tsne::summary::Groups;
 
-use super::settings::{Settings, Total};
+use super::settings::{PrepareSettings, Settings, Total};
 use super::source::{Grouping, Samples};
-use crate::exit::Result;
+use super::stored::{Stored, rows};
+use crate::exit::{Error, Result};
+
+/// Rounding errors beyond this share of a feature's standard deviation are told to the user.
+const COARSE: f64 = 1e-3;
 
 /// Samples ready for the map.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct Prepared<T> {
     /// The features that explain, n × D.
-    pub(super) features: Rows<f64>,
+    pub(super) features: Rows<T>,
     pub(super) names: Vec<String>,
     pub(super) row_names: Vec<String>,
     pub(super) components: Option<Components>,
     pub(super) groups: Option<(Grouping, Groups)>,
     pub(super) image: Option<(usize, usize)>,
+    /// What the user should know of the preparation.
+    pub(super) notice: Option<String>,
 }
 
 /// Principal components of the features.
@@ -31,14 +46,24 @@ pub(super) struct Components {
     pub(super) scores: Rows<f64>,
 }
 
-impl Prepared {
+/// What distances are measured on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Coordinates<'a, T> {
+    Scores(MatRef<'a, f64>),
+    Features(MatRef<'a, T>),
+}
+
+impl<T: Stored> Prepared<T> {
     /// What distances are measured on.
-    pub(super) fn coordinates(&self) -> MatRef<'_, f64> {
-        self.components.as_ref().map_or(self.features.as_mat(), |c| c.scores.as_mat())
+    pub(super) fn coordinates(&self) -> Coordinates<'_, T> {
+        match &self.components {
+            Some(components) => Coordinates::Scores(components.scores.as_mat()),
+            None => Coordinates::Features(self.features.as_mat()),
+        }
     }
 
     /// The same as the occlusion wants it.
-    pub(super) fn space(&self) -> FeatureSpace<'_, f64> {
+    pub(super) fn space(&self) -> FeatureSpace<'_, T> {
         let features = self.features.as_mat();
         match &self.components {
             None => FeatureSpace::Given(features),
@@ -52,18 +77,90 @@ impl Prepared {
 }
 
 /// Does the steps of preparation in their order.
-pub(super) fn prepare(
+pub(super) fn prepare<T: Stored>(
     samples: Samples,
     settings: &Settings,
     max_bytes: u64,
     progress: &mut dyn Progress,
-) -> Result<Prepared> {
-    let steps = &settings.prepare;
-    let Samples { matrix, row_names, features: mut names, labels, mut image } = samples;
+) -> Result<Prepared<T>> {
+    let Samples { matrix, row_names, mut features, labels, mut image } = samples;
     let n_cols = matrix.n_cols();
-    let shape =
-        embex_linalg::Error::LengthMismatch { what: "the matrix", got: 0, expected: n_cols };
-    let mut x = Rows::from_vec(matrix.into_dense_f64(max_bytes)?, n_cols).ok_or(shape)?;
+    let entries = entries(matrix, settings.map.precision, max_bytes)?;
+    let done = match entries {
+        Values::F32(entries) => done_in(entries, n_cols, settings, progress)?,
+        Values::F64(entries) => done_in(entries, n_cols, settings, progress)?,
+    };
+    if let Some(kept) = &done.kept {
+        features = kept.iter().map(|&d| std::mem::take(&mut features[d])).collect();
+        image = None;
+    }
+    let (rounded, notice) = rounded(done.values, &features, settings.map.precision)?;
+    let mut prepared = Prepared {
+        features: rounded,
+        names: features,
+        row_names,
+        components: done.components,
+        groups: None,
+        image,
+        notice,
+    };
+    prepared.groups = match labels {
+        Some(labels) => with_groups(labels)?,
+        None => match prepared.coordinates() {
+            Coordinates::Scores(x) => found(x, settings)?,
+            Coordinates::Features(x) => found(x, settings)?,
+        },
+    };
+    Ok(prepared)
+}
+
+/// All entries, row after row, in the precision in which the steps are done.
+fn entries(matrix: Matrix, precision: Precision, max_bytes: u64) -> Result<Values> {
+    match (precision, matrix) {
+        (Precision::Single, Matrix::Dense(dense)) => Ok(dense.into_values()),
+        (Precision::Single, Matrix::Csr(csr)) => {
+            check_single(&csr)?;
+            Ok(Values::F32(Matrix::Csr(csr).into_dense_f32(max_bytes)?))
+        }
+        (_, matrix) => Ok(Values::F64(matrix.into_dense_f64(max_bytes)?)),
+    }
+}
+
+/// Refuses entries that single precision cannot hold.
+fn check_single(csr: &Csr) -> Result<()> {
+    for row in 0..csr.n_rows() {
+        if let Some((col, value)) = csr.row(row).find(|(_, v)| !(*v as f32).is_finite()) {
+            return Err(Error::BeyondSingle { row, col, value });
+        }
+    }
+    Ok(())
+}
+
+/// What the steps leave.
+struct Done {
+    values: Values,
+    /// Columns that were kept, where a choice was made.
+    kept: Option<Vec<usize>>,
+    components: Option<Components>,
+}
+
+fn done_in<S: Stored>(
+    entries: Vec<S>,
+    n_cols: usize,
+    settings: &Settings,
+    progress: &mut dyn Progress,
+) -> Result<Done> {
+    let (x, kept) = steps(rows(entries, n_cols)?, &settings.prepare)?;
+    let n_components = settings.prepare.pca;
+    let components = n_components.map(|n| components(&x, n, settings, progress)).transpose()?;
+    Ok(Done { values: S::give(x.into_vec()), kept, components })
+}
+
+/// The steps up to the components, and the columns kept.
+fn steps<S: Real>(
+    mut x: Rows<S>,
+    steps: &PrepareSettings,
+) -> Result<(Rows<S>, Option<Vec<usize>>)> {
     if let Some(total) = steps.normalize_total {
         let target = if let Total::Given(target) = total { Some(target) } else { None };
         counts::normalize_total(&mut x, target)?;
@@ -71,26 +168,60 @@ pub(super) fn prepare(
     if steps.log1p {
         counts::log1p(&mut x)?;
     }
+    let mut kept = None;
     if let Some(n) = steps.top_variable {
-        let kept = counts::top_variable(x.as_mat(), n, Variability::Variance)?;
-        x = counts::keep_columns(x.as_mat(), &kept)?;
-        names = kept.iter().map(|&d| std::mem::take(&mut names[d])).collect();
-        image = None;
+        let columns = counts::top_variable(x.as_mat(), n, Variability::Variance)?;
+        x = counts::keep_columns(x.as_mat(), &columns)?;
+        kept = Some(columns);
     }
     if steps.scale {
         x = counts::scale(x.as_mat(), None)?.rows;
     }
-    let components = steps.pca.map(|n| components(&x, n, settings, progress)).transpose()?;
-    let mut prepared = Prepared { features: x, names, row_names, components, groups: None, image };
-    prepared.groups = match labels {
-        Some(labels) => with_groups(labels)?,
-        None => found(prepared.coordinates(), settings)?,
-    };
-    Ok(prepared)
+    Ok((x, kept))
 }
 
-fn components(
-    x: &Rows<f64>,
+/// The features in the run's precision, and a notice if that loses what tells samples apart.
+fn rounded<T: Stored>(
+    values: Values,
+    names: &[String],
+    precision: Precision,
+) -> Result<(Rows<T>, Option<String>)> {
+    let mut notice = None;
+    if let (Values::F64(entries), Precision::Single) = (&values, precision) {
+        notice = loss(entries, names)?;
+    }
+    Ok((rows(T::take(values), names.len())?, notice))
+}
+
+/// What single precision would lose of these entries; an error if it cannot hold one of them.
+fn loss(entries: &[f64], names: &[String]) -> Result<Option<String>> {
+    let n_cols = names.len();
+    if let Some(at) = entries.iter().position(|&v| v.is_finite() && !(v as f32).is_finite()) {
+        let (row, col) = (at / n_cols, at % n_cols);
+        return Err(Error::BeyondSingle { row, col, value: entries[at] });
+    }
+    let x = MatRef::from_row_major_slice(entries, entries.len() / n_cols, n_cols);
+    let sds = column_sds(x, 0)?;
+    let mut errors = vec![0.0_f64; n_cols];
+    for row in entries.chunks_exact(n_cols) {
+        for (error, &value) in errors.iter_mut().zip(row) {
+            *error = error.max((value - f64::from(value as f32)).abs());
+        }
+    }
+    let coarse: Vec<usize> =
+        (0..n_cols).filter(|&d| sds[d] > 0.0 && errors[d] > COARSE * sds[d]).collect();
+    Ok(coarse.first().map(|&first| {
+        format!(
+            "single precision is coarse for {} of the features, such as {}, whose values lie far \
+             from 0 against their spread: --precision f64 or --scale keeps their digits",
+            coarse.len(),
+            names[first]
+        )
+    }))
+}
+
+fn components<S: Real>(
+    x: &Rows<S>,
     n_components: usize,
     settings: &Settings,
     progress: &mut dyn Progress,
@@ -111,7 +242,7 @@ fn with_groups(labels: Grouping) -> Result<Option<(Grouping, Groups)>> {
 }
 
 /// Groups by k-means, those that have members.
-fn found(x: MatRef<'_, f64>, settings: &Settings) -> Result<Option<(Grouping, Groups)>> {
+fn found<S: Real>(x: MatRef<'_, S>, settings: &Settings) -> Result<Option<(Grouping, Groups)>> {
     let n_clusters = settings.explain.clusters.min(x.nrows());
     if n_clusters < 2 {
         return Ok(None);

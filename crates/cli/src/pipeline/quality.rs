@@ -6,30 +6,28 @@ use embex_tsne::summary::Saturation;
 use serde_json::{Value, json};
 
 use super::map::Made;
-use super::prepare::Prepared;
+use super::prepare::{Coordinates, Prepared};
+use super::stored::Stored;
 use crate::exit::Result;
 
 /// Neighbours of which the preservation is measured.
 const NEIGHBOURS: usize = 10;
 
 /// The measures of `quality.json`.
-pub(super) fn measure<T>(
-    prepared: &Prepared,
+pub(super) fn measure<T: Stored>(
+    prepared: &Prepared<T>,
     affinities: &Affinities,
     made: &Made<T>,
     saturation: Option<&Saturation>,
 ) -> Result<Value> {
-    let (mut starts, mut columns, mut p) = (vec![0], Vec::new(), Vec::new());
-    for i in 0..affinities.n_samples() {
-        let (row_columns, row_p) = affinities.row(i);
-        columns.extend_from_slice(row_columns);
-        p.extend_from_slice(row_p);
-        starts.push(columns.len());
-    }
-    let joint = SparseJoint::new(&starts, &columns, &p)?;
+    let (starts, columns, p) = affinities.as_rows();
+    let joint = SparseJoint::new(starts, columns, p)?;
     let exact = kl_divergence(&joint, made.map.as_mat())?;
     let k = NEIGHBOURS.min(affinities.n_samples().saturating_sub(1));
-    let preserved = knn_preservation(prepared.coordinates(), made.map.as_mat(), k)?;
+    let preserved = match prepared.coordinates() {
+        Coordinates::Scores(x) => knn_preservation(x, made.map.as_mat(), k),
+        Coordinates::Features(x) => knn_preservation(x, made.map.as_mat(), k),
+    }?;
     Ok(json!({
         "kl": exact.kl,
         "kl_by_method": made.divergence.kl(),

@@ -53,6 +53,28 @@ fn values_that_are_no_finite_numbers_are_named() {
 }
 
 #[test]
+fn values_beyond_single_precision_need_double() {
+    let (code, message) = refuse("x.csv", &numbers(40, 3, "-2e300"), &["--perplexity", "5"]);
+    assert_eq!(code, 3, "{message}");
+    assert!(message.contains("row 3, column 1 is -2e300") && message.contains("--precision f64"));
+    let rows = (0..40).map(|i| format!("{},{}", i % 7, 1e9 + f64::from(i % 5)));
+    let far = rows.collect::<Vec<_>>().join("\n");
+    let bed = Bed::new();
+    fs::write(bed.path("far.csv"), far).expect("writes");
+    let (input, out) = (bed.path("far.csv").display().to_string(), bed.path("far"));
+    let out = out.display().to_string();
+    let single = ["tsne", &input, "--out", &out, "--perplexity", "5", "--no-importance", "--force"];
+    let output = run(single);
+    assert_eq!(crate::common::code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stderr(&output)
+            .contains("single precision is coarse for 1 of the features, such as column 2")
+    );
+    let output = run([&single[..], &["--precision", "f64"]].concat());
+    assert!(!stderr(&output).contains("coarse"), "{}", stderr(&output));
+}
+
+#[test]
 fn empty_and_tiny_inputs_are_refused() {
     assert_refused("x.csv", b"", &[], 3, "");
     assert_refused("x.csv", b"a,b\n", &[], 3, "");

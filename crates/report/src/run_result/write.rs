@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use embex_io::{AtomicFile, CsvWriter, write_json, write_npy};
+use embex_io::{AtomicFile, CsvWriter, NpyWriter, write_json, write_npy};
 
 use super::{Kind, PageFacts, RunRecord, RunResult, files};
 use crate::page::{self, Layer, LayerData, PageInput, PageOptions, TopFeatures};
@@ -48,8 +48,7 @@ fn layer(layer: &Layer, dir: &Path) -> Result<()> {
     match &layer.data {
         LayerData::Dense(dense) => {
             if dense.as_slice().iter().all(|&v| (0.0..=255.0).contains(&v) && v.fract() == 0.0) {
-                let bytes: Vec<u8> = dense.as_slice().iter().map(|&v| v as u8).collect();
-                return Ok(write_npy(path, &[dense.n_rows(), dense.n_cols()], &bytes)?);
+                return bytes(&path, dense);
             }
             matrix(&path, dense)
         }
@@ -59,6 +58,18 @@ fn layer(layer: &Layer, dir: &Path) -> Result<()> {
             matrix(&dir.join(format!("{prefix}{}", files::LOADINGS)), loadings)
         }
     }
+}
+
+/// Whole numbers of 0…255 as bytes.
+fn bytes(path: &Path, matrix: &Matrix<f32>) -> Result<()> {
+    let mut file = NpyWriter::<u8>::create(path, &[matrix.n_rows(), matrix.n_cols()])?;
+    let mut bytes = Vec::new();
+    for block in matrix.as_slice().chunks(1 << 16) {
+        bytes.clear();
+        bytes.extend(block.iter().map(|&v| v as u8));
+        file.write(&bytes)?;
+    }
+    Ok(file.finish()?)
 }
 
 /// Attributions have the plain names; other layers in this form are told apart by a prefix.

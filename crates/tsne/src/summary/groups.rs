@@ -41,6 +41,11 @@ impl Groups {
         }
     }
 
+    /// All samples in one group, which only means can be made of.
+    pub(super) fn one(n_samples: usize) -> Self {
+        Self { codes: vec![0; n_samples], sizes: vec![n_samples] }
+    }
+
     /// Samples.
     pub fn n_samples(&self) -> usize {
         self.codes.len()

@@ -36,6 +36,11 @@ impl GroupMeans {
         Self { groups, absolute: zeros.clone(), signed: zeros, n_seen: 0 }
     }
 
+    /// Of no rows yet, all `n_samples` to come being one group.
+    pub fn of_all(n_samples: usize, n_features: usize) -> Self {
+        Self::new(Groups::one(n_samples), n_features)
+    }
+
     /// Takes the next rows.
     ///
     /// # Errors

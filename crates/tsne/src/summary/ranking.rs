@@ -61,8 +61,10 @@ impl TopFeatures {
     pub fn add<T: Real>(&mut self, a: MatRef<'_, T>) -> Result<()> {
         check::finite(a)?;
         check::length("ranked columns", a.ncols().min(self.count), self.count)?;
-        let rows: Vec<Vec<(u32, f64)>> =
-            (0..a.nrows()).into_par_iter().map(|i| self.first(a, i)).collect();
+        let rows: Vec<Vec<(u32, f64)>> = (0..a.nrows())
+            .into_par_iter()
+            .map_init(Vec::new, |scratch, i| self.first(a, i, scratch).to_vec())
+            .collect();
         for (feature, value) in rows.into_iter().flatten() {
             self.features.push(feature);
             self.values.push(value);
@@ -70,12 +72,18 @@ impl TopFeatures {
         Ok(())
     }
 
-    fn first<T: Real>(&self, a: MatRef<'_, T>, i: usize) -> Vec<(u32, f64)> {
+    /// The first entries of row `i`, in `row`, whose length is not kept.
+    fn first<'r, T: Real>(
+        &self,
+        a: MatRef<'_, T>,
+        i: usize,
+        row: &'r mut Vec<(u32, f64)>,
+    ) -> &'r [(u32, f64)] {
         let key = |value: f64| if self.order == Order::Largest { value } else { value.abs() };
         let before =
             |x: &(u32, f64), y: &(u32, f64)| key(y.1).total_cmp(&key(x.1)).then(x.0.cmp(&y.0));
-        let mut row: Vec<(u32, f64)> =
-            (0..a.ncols()).map(|d| (d as u32, a[(i, d)].to_f64())).collect();
+        row.clear();
+        row.extend((0..a.ncols()).map(|d| (d as u32, a[(i, d)].to_f64())));
         if self.count > 0 && self.count < row.len() {
             row.select_nth_unstable_by(self.count - 1, before);
         }

@@ -42,6 +42,15 @@ fn means_do_not_depend_on_the_blocks() {
 }
 
 #[test]
+fn means_of_all_are_plain_means() {
+    let a = Mat::from_fn(3, 1, |i, _| [1.0, -4.0, 9.0][i]);
+    let mut means = GroupMeans::of_all(3, 1);
+    means.add(a.as_ref()).unwrap();
+    let (absolute, signed) = means.finish().unwrap();
+    assert_eq!((absolute.as_slice(), signed.as_slice()), (&[14.0 / 3.0][..], &[2.0][..]));
+}
+
+#[test]
 fn means_refuse_wrong_rows() {
     let groups = Groups::new(&[0, 1, 1], 2).unwrap();
     let mut means = GroupMeans::new(groups, 2);

@@ -1,0 +1,212 @@
+//! Sensitivities in the features, block of rows by block of rows.
+//!
+//! The Jacobian of all points, n × C·D numbers, never exists: each block of rows is projected,
+//! carried through the loadings, added to the means and ranked, and only what the page and the
+//! files show is kept: n × p scores where the map was made on components, else n × D.
+
+use embex_io::NpyWriter;
+use embex_linalg::faer::MatRef;
+use embex_linalg::{MemoryBudget, Rows};
+use embex_tsne::attribution::{Attribution, Diagnostics, through_loadings};
+use embex_tsne::summary::{GroupMeans, Order, TopFeatures};
+
+use super::folder::Folder;
+use super::map::Attributed;
+use super::prepare::Prepared;
+use super::stored::{Stored, rows};
+use crate::exit::Result;
+
+/// Sensitivities of all points, at the first step in detail.
+#[derive(Debug)]
+pub(super) struct Sensitivities {
+    /// Updates completed.
+    pub(super) step: usize,
+    /// What the page shows: the scalar's with their sign, or else the lengths.
+    pub(super) shown: Shown,
+    /// Group × feature, one row where there are no groups: mean |shown|.
+    pub(super) absolute: Rows<f64>,
+    /// Mean of what is shown; none where the lengths are, which have no sign.
+    pub(super) signed: Option<Rows<f64>>,
+    /// Mean length of dy_i/dx_id over the axes.
+    pub(super) norm: Rows<f64>,
+    /// The first features of each point, where asked for.
+    pub(super) top: Option<TopFeatures>,
+    /// Of the axes, then of the scalar, at every step.
+    pub(super) diagnostics: Vec<StepDiagnostics>,
+}
+
+/// Values per point.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// n × p: times the loadings they are the values per feature.
+    Scores(Rows<f32>),
+    /// n × D.
+    Features(Rows<f32>),
+}
+
+/// What happened on the way to one attribution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepDiagnostics {
+    pub(super) step: usize,
+    /// Of the axes, which every other is made of.
+    pub(super) of_axes: bool,
+    pub(super) seen: Diagnostics,
+}
+
+/// Where attributions are carried to, and how.
+struct Way<'a, T> {
+    coordinates: MatRef<'a, T>,
+    loadings: Option<Rows<T>>,
+    n_features: usize,
+    budget: MemoryBudget,
+}
+
+/// The sensitivities at the first step; those at the others go to files.
+///
+/// `top` asks for so many features of each point.
+pub(super) fn sensitivities<T: Stored>(
+    attributed: &Attributed<T>,
+    prepared: &Prepared<T>,
+    top: Option<usize>,
+    folder: &Folder,
+    budget: MemoryBudget,
+) -> Result<Option<Sensitivities>> {
+    let components = prepared.components.as_ref();
+    let scores = components.map(|c| Rows::<T>::convert_from(c.scores.as_mat()));
+    let way = Way {
+        coordinates: scores.as_ref().map_or(prepared.features.as_mat(), Rows::as_mat),
+        loadings: components.map(|c| Rows::convert_from(c.pca.loadings.as_mat())),
+        n_features: prepared.names.len(),
+        budget,
+    };
+    let mut steps = attributed.axes.iter().enumerate();
+    let Some((_, axes)) = steps.next() else { return Ok(None) };
+    let mut found = first(axes, attributed.scalar.first(), prepared, &way, top)?;
+    for (at, axes) in steps {
+        match attributed.scalar.get(at) {
+            Some(scalar) => way.write(scalar, |v| Rows::convert_from(v.as_mat()), folder)?,
+            None => way.write(axes, |v| lengths(v, axes.values_per_feature()), folder)?,
+        }
+    }
+    found.diagnostics = diagnostics(attributed);
+    Ok(Some(found))
+}
+
+fn diagnostics<T: Stored>(attributed: &Attributed<T>) -> Vec<StepDiagnostics> {
+    let of = |all: &[Attribution<T>], of_axes: bool| -> Vec<StepDiagnostics> {
+        let each = |a: &Attribution<T>| (a.step, a.diagnostics);
+        let diagnostics = |(step, seen)| StepDiagnostics { step, of_axes, seen };
+        all.iter().map(each).map(diagnostics).collect()
+    };
+    [of(&attributed.axes, true), of(&attributed.scalar, false)].concat()
+}
+
+/// Everything about the first step.
+fn first<T: Stored>(
+    axes: &Attribution<T>,
+    scalar: Option<&Attribution<T>>,
+    prepared: &Prepared<T>,
+    way: &Way<'_, T>,
+    top: Option<usize>,
+) -> Result<Sensitivities> {
+    let (n, d) = (axes.n_samples(), way.n_features);
+    let means = || match &prepared.groups {
+        Some((_, groups)) => GroupMeans::new(groups.clone(), d),
+        None => GroupMeans::of_all(n, d),
+    };
+    let as_scores = scalar.is_some() && way.loadings.is_some();
+    let n_cols = if as_scores { way.coordinates.ncols() } else { d };
+    let top = top.map(|count| TopFeatures::new(count.min(d), Order::LargestSize));
+    let mut kept = Kept { means: means(), top, shown: Vec::with_capacity(n * n_cols) };
+    let mut norm = means();
+    way.blocks(axes, |_, values| {
+        let lengths = lengths(values, axes.values_per_feature());
+        norm.add(lengths.as_mat())?;
+        if scalar.is_none() { kept.take(&lengths, &lengths) } else { Ok(()) }
+    })?;
+    if let Some(scalar) = scalar {
+        way.blocks(scalar, |projected, values| {
+            let projected = Rows::convert_from(projected.as_mat());
+            kept.take(&projected, &Rows::convert_from(values.as_mat()))
+        })?;
+    }
+    let (absolute, signed) = kept.means.finish()?;
+    let shown = rows(kept.shown, n_cols)?;
+    Ok(Sensitivities {
+        step: axes.step,
+        shown: if as_scores { Shown::Scores(shown) } else { Shown::Features(shown) },
+        absolute,
+        signed: scalar.map(|_| signed),
+        norm: norm.finish()?.0,
+        top: kept.top,
+        diagnostics: Vec::new(),
+    })
+}
+
+/// What is kept of the blocks that are shown.
+struct Kept {
+    means: GroupMeans,
+    top: Option<TopFeatures>,
+    shown: Vec<f32>,
+}
+
+impl Kept {
+    /// Takes the next rows as they are kept, and in the features.
+    fn take(&mut self, kept: &Rows<f32>, features: &Rows<f32>) -> Result<()> {
+        self.shown.extend_from_slice(kept.as_slice());
+        self.means.add(features.as_mat())?;
+        self.top.as_mut().map_or(Ok(()), |top| Ok(top.add(features.as_mat())?))
+    }
+}
+
+impl<T: Stored> Way<'_, T> {
+    /// Calls `take` with the rows in order, block by block: as projected, and in the features.
+    fn blocks(
+        &self,
+        attribution: &Attribution<T>,
+        mut take: impl FnMut(&Rows<T>, &Rows<T>) -> Result<()>,
+    ) -> Result<()> {
+        let width = attribution.values_per_feature() * self.coordinates.ncols();
+        let mut outcome = Ok(());
+        attribution.project_blocks(self.coordinates, self.budget, &mut |_, block| {
+            if outcome.is_ok() {
+                outcome = rows(block.to_vec(), width).and_then(|projected| match &self.loadings {
+                    None => take(&projected, &projected),
+                    Some(loadings) => {
+                        take(&projected, &through_loadings(&projected, loadings.as_mat())?)
+                    }
+                });
+            }
+        })?;
+        outcome
+    }
+
+    /// Writes what `of` makes of the values in the features to the file of their step.
+    fn write(
+        &self,
+        attribution: &Attribution<T>,
+        of: impl Fn(&Rows<T>) -> Rows<f32>,
+        folder: &Folder,
+    ) -> Result<()> {
+        let path = folder.path(&format!("attributions_{}.npy", attribution.step));
+        let shape = [attribution.n_samples(), self.n_features];
+        let mut file = NpyWriter::<f32>::create(path, &shape)?;
+        self.blocks(attribution, |_, values| Ok(file.write(of(values).as_slice())?))?;
+        Ok(file.finish()?)
+    }
+}
+
+/// Length over the axes; each row holds all features of one axis after the other.
+fn lengths<T: Stored>(by_axis: &Rows<T>, n_axes: usize) -> Rows<f32> {
+    let n_features = by_axis.n_cols() / n_axes.max(1);
+    let mut out = Rows::zeros(by_axis.n_rows(), n_features);
+    for i in 0..by_axis.n_rows() {
+        let row = by_axis.row(i);
+        for (d, value) in out.row_mut(i).iter_mut().enumerate() {
+            let square = |v: &T| v.to_f64() * v.to_f64();
+            let sum: f64 = row[d..].iter().step_by(n_features).map(square).sum();
+            *value = sum.sqrt() as f32;
+        }
+    }
+    out
+}
