@@ -9,7 +9,7 @@
 //! direct distances, whatever the order of the work.
 
 use embex_linalg::{MemoryBudget, Progress, Real, Rows};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::Result;
@@ -288,17 +288,30 @@ impl<'a, T: Real, C: Product> Block<'a, T, C> {
         let held = &self.held[r * capacity..r * capacity + self.n_held[r]];
         let (ranked, places) = (&mut self.ranked, &self.pass.panels.rows);
         ranked.clear();
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for &(v, place) in held {
-                    let index = places[place as usize];
-                    let dist_sq = dist_sq(row, search.base.row(index as usize));
-                    ranked.push((Ranked { dist_sq, index }, (v, place)));
-                }
-            },
-        );
+        Arch::new().dispatch(Distances { row, base: search.base, places, held, ranked });
         keep_nearest(&mut self.ranked, search.k, |(ranked, _)| *ranked);
+    }
+}
+
+/// Direct distances of a row to the candidates it holds.
+struct Distances<'a, T, C> {
+    row: &'a [T],
+    base: &'a Rows<T>,
+    places: &'a [u32],
+    held: &'a [(C, u32)],
+    ranked: &'a mut Vec<(Ranked, (C, u32))>,
+}
+
+impl<T: Real, C: Product> WithSimd for Distances<'_, T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for &(v, place) in self.held {
+            let index = self.places[place as usize];
+            let dist_sq = dist_sq(self.row, self.base.row(index as usize));
+            self.ranked.push((Ranked { dist_sq, index }, (v, place)));
+        }
     }
 }
 

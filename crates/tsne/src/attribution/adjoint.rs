@@ -8,10 +8,10 @@
 //! the same pass, so an update of the map pays only for the copy of what it did.
 
 use embex_linalg::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{LANES, Lane, fold};
+use super::lanes::{LANES, Lane, add_folded};
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z};
 use super::small::{Square, smallest};
@@ -180,6 +180,8 @@ struct Rowset<'w, T, const C: usize, const K: usize> {
     limited: u64,
     /// g of each entry of a row, over the lanes.
     kernel: Vec<Lane<T>>,
+    /// b · φ of each entry of a row, over the lanes.
+    charges: Vec<Lane<T>>,
 }
 
 /// The scalars of a block of updates.
@@ -188,6 +190,22 @@ struct Block<'t, T, const C: usize> {
     rule: Rule,
     index: usize,
     factors: Vec<StepFactors<T>>,
+}
+
+/// One task's part of a block of updates.
+struct SweepRows<'a, 'w, T, const C: usize, const K: usize> {
+    block: &'a Block<'a, T, C>,
+    edges: &'a Edges<T>,
+    set: &'a mut Rowset<'w, T, C, K>,
+}
+
+impl<T: Real, const C: usize, const K: usize> WithSimd for SweepRows<'_, '_, T, C, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.block.sweep_rows(self.edges, self.set);
+    }
 }
 
 /// Sweeps K channels backwards; `seeds` is n × K × C.
@@ -207,10 +225,7 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
         let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule, n)).collect();
         let block = Block { trajectory, rule, index, factors };
         sets.par_iter_mut().for_each(|set| {
-            arch.dispatch(
-                #[inline(always)]
-                || block.sweep_rows(edges, set),
-            );
+            arch.dispatch(SweepRows { block: &block, edges, set });
         });
     }
     let mut transfer = Vec::with_capacity(n * K * C);
@@ -245,6 +260,7 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
                 weights: rows,
                 limited: 0,
                 kernel: vec![[T::ZERO; LANES]; longest],
+                charges: vec![[T::ZERO; LANES]; longest],
             }
         })
         .collect()
@@ -257,7 +273,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
             let i = set.first + r;
             let attraction = self.attract(edges, i, &mut set.kernel);
             let b = self.back(i, r, &attraction, set);
-            self.charge(edges, i, &b, set.weights[r], &set.kernel);
+            self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);
         }
     }
 
@@ -281,23 +297,31 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         let mut outer = [[[T::ZERO; LANES]; C]; C];
         let entries = edges.range(i);
         let columns = &edges.columns[entries.clone()];
-        for ((&j, &p), g) in columns.iter().zip(&edges.p[entries]).zip(kernel) {
-            let yj = self.place(j as usize);
+        for ((&j, &p), kernel) in columns.iter().zip(&edges.p[entries]).zip(kernel) {
+            let (d, dist) = differences(&yi, &self.place(j as usize));
+            let mut g = [T::ZERO; LANES];
             for t in 0..LANES {
-                let mut d = [T::ZERO; C];
-                let mut dist = T::ONE;
-                for c in 0..C {
-                    d[c] = yi[c][t] - yj[c][t];
-                    dist += d[c] * d[c];
+                g[t] = T::ONE / dist[t];
+            }
+            *kernel = g;
+            let mut w = [T::ZERO; LANES];
+            for t in 0..LANES {
+                w[t] = p * g[t];
+            }
+            for t in 0..LANES {
+                sum[t] += w[t];
+            }
+            for t in 0..LANES {
+                w[t] *= g[t];
+            }
+            for a in 0..C {
+                let mut wa = [T::ZERO; LANES];
+                for t in 0..LANES {
+                    wa[t] = w[t] * d[a][t];
                 }
-                g[t] = T::ONE / dist;
-                let w = p * g[t];
-                sum[t] += w;
-                let w = w * g[t];
-                for a in 0..C {
-                    let wa = w * d[a];
-                    for b in a..C {
-                        outer[a][b][t] += wa * d[b];
+                for b in a..C {
+                    for t in 0..LANES {
+                        outer[a][b][t] = wa[t].mul_add_(d[b][t], outer[a][b][t]);
                     }
                 }
             }
@@ -390,22 +414,25 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         b: &[[Lane<T>; C]; K],
         weights: &mut [T],
         kernel: &[Lane<T>],
+        charges: &mut [Lane<T>],
     ) {
         let yi = self.place(i);
         let columns = &edges.columns[edges.range(i)];
-        for (e, (&j, g)) in columns.iter().zip(kernel).enumerate() {
-            let yj = self.place(j as usize);
-            for k in 0..K {
+        for (k, weights) in weights.chunks_exact_mut(columns.len().max(1)).enumerate() {
+            for ((&j, g), charge) in columns.iter().zip(kernel).zip(&mut *charges) {
+                let (d, _) = differences(&yi, &self.place(j as usize));
                 let mut lanes = [T::ZERO; LANES];
-                for t in 0..LANES {
-                    let mut dot = T::ZERO;
-                    for c in 0..C {
-                        dot += b[k][c][t] * (yi[c][t] - yj[c][t]);
+                for c in 0..C {
+                    for t in 0..LANES {
+                        lanes[t] = b[k][c][t].mul_add_(d[c][t], lanes[t]);
                     }
-                    lanes[t] = g[t] * dot;
                 }
-                weights[k * columns.len() + e] += fold(lanes);
+                for t in 0..LANES {
+                    lanes[t] *= g[t];
+                }
+                *charge = lanes;
             }
+            add_folded(weights, charges);
         }
     }
 }
@@ -431,6 +458,25 @@ fn back_step<T: Real, const C: usize>(
         }
     }
     pushed
+}
+
+/// y_i − y_j and 1 + |y_i − y_j|², lane by lane.
+#[inline(always)]
+fn differences<T: Real, const C: usize>(
+    yi: &[Lane<T>; C],
+    yj: &[Lane<T>; C],
+) -> ([Lane<T>; C], Lane<T>) {
+    let mut d = [[T::ZERO; LANES]; C];
+    let mut dist = [T::ONE; LANES];
+    for c in 0..C {
+        for t in 0..LANES {
+            d[c][t] = yi[c][t] - yj[c][t];
+        }
+        for t in 0..LANES {
+            dist[t] = d[c][t].mul_add_(d[c][t], dist[t]);
+        }
+    }
+    (d, dist)
 }
 
 #[inline(always)]

@@ -2,10 +2,11 @@
 
 use embex_linalg::faer::MatRef;
 use embex_linalg::{Real, Rows};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::dp::{AffinityDerivative, DpScratch};
+use super::panel::{Panel, PerRow, Tile, by_panels};
 use crate::{Error, Result};
 
 /// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j).
@@ -91,22 +92,10 @@ impl<T: Real> Coefficients<T> {
         self.starts[i] * self.channels..self.starts[i + 1] * self.channels
     }
 
-    /// Σ_j w_ij (x_i − x_j) of one sample: channels × D, into `out`.
+    /// A panel of Σ_j w_ij (x_i − x_j), one sample and channel.
     #[inline(always)]
-    pub(crate) fn project_row(&self, x: &RowsOf<'_, T>, i: usize, out: &mut [T]) {
-        out.fill(T::ZERO);
-        let degree = self.starts[i + 1] - self.starts[i];
-        let weights = &self.weights[self.starts[i] * self.channels..][..degree * self.channels];
-        let xi = x.row(i);
-        for (e, &j) in self.partners(i).iter().enumerate() {
-            let xj = x.row(j as usize);
-            for (channel, sums) in out.chunks_exact_mut(xi.len()).enumerate() {
-                let w = weights[channel * degree + e];
-                for ((sum, &a), &b) in sums.iter_mut().zip(xi).zip(xj) {
-                    *sum += w * (a - b);
-                }
-            }
-        }
+    pub(crate) fn project_tile(&self, panel: &Panel<'_, T>, i: usize, channel: usize) -> Tile<T> {
+        panel.sum(i, self.partners(i), self.weights(i, channel))
     }
 
     /// Σ_j w_ij (x_i − x_j) in a feature space: n × (channels · D), channel after channel.
@@ -120,19 +109,24 @@ impl<T: Real> Coefficients<T> {
         let x = RowsOf::new(features);
         let width = self.channels * x.n_cols();
         let mut out = Rows::zeros(self.n_samples(), width);
-        let arch = Arch::new();
-        out.as_mut_slice().par_chunks_mut(width).enumerate().for_each(|(i, row)| {
-            arch.dispatch(
-                #[inline(always)]
-                || self.project_row(&x, i, row),
-            );
-        });
+        by_panels(&x, 0, (out.as_mut_slice(), width), self);
         Ok(out)
     }
 
     pub(crate) fn check_features(&self, features: MatRef<'_, T>) -> Result<()> {
         embex_linalg::check::finite(features)?;
         Ok(embex_linalg::check::length("features", features.nrows(), self.n_samples())?)
+    }
+}
+
+impl<T: Real> PerRow<T> for Coefficients<T> {
+    #[inline(always)]
+    fn take(&self, panel: &Panel<'_, T>, i: usize, out: &mut [T]) {
+        let n_cols = out.len() / self.channels;
+        for (channel, values) in out.chunks_exact_mut(n_cols).enumerate() {
+            let values = &mut values[panel.columns()];
+            values.copy_from_slice(&self.project_tile(panel, i, channel)[..values.len()]);
+        }
     }
 }
 
@@ -165,24 +159,30 @@ pub fn through_loadings<T: Real>(values: &Rows<T>, loadings: MatRef<'_, T>) -> R
     let mut out = Rows::zeros(values.n_rows(), channels * p);
     let arch = Arch::new();
     out.as_mut_slice().par_chunks_mut((channels * p).max(1)).enumerate().for_each(|(i, row)| {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                for (sums, scores) in row.chunks_exact_mut(p).zip(values.row(i).chunks_exact(q)) {
-                    add_loaded(sums, scores, &columns);
-                }
-            },
-        );
+        arch.dispatch(Load { scores: values.row(i), columns: &columns, out: row });
     });
     Ok(out)
 }
 
-/// Adds Σ_m score_m · loadings of component m.
-#[inline(always)]
-fn add_loaded<T: Real>(sums: &mut [T], scores: &[T], columns: &Rows<T>) {
-    for (m, &score) in scores.iter().enumerate() {
-        for (sum, &load) in sums.iter_mut().zip(columns.row(m)) {
-            *sum += score * load;
+/// Σ_m score_m · loadings of component m, for every channel of one row.
+struct Load<'a, T> {
+    scores: &'a [T],
+    columns: &'a Rows<T>,
+    out: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Load<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (q, p) = (self.columns.n_rows(), self.columns.n_cols());
+        for (sums, scores) in self.out.chunks_exact_mut(p).zip(self.scores.chunks_exact(q)) {
+            for (m, &score) in scores.iter().enumerate() {
+                for (sum, &load) in sums.iter_mut().zip(self.columns.row(m)) {
+                    *sum = score.mul_add_(load, *sum);
+                }
+            }
         }
     }
 }
@@ -217,6 +217,14 @@ impl<'a, T: Real> RowsOf<'a, T> {
         }
     }
 
+    pub(crate) fn n_rows(&self) -> usize {
+        match self {
+            Self::Borrowed(x) => x.nrows(),
+            Self::Owned(x) => x.n_rows(),
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn n_cols(&self) -> usize {
         match self {
             Self::Borrowed(x) => x.ncols(),

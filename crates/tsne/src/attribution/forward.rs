@@ -4,7 +4,7 @@
 //! [`super::rule`] for the recursion. The number of features does not occur in it.
 
 use embex_linalg::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::clip::{Clip, Explicit};
@@ -163,12 +163,24 @@ impl<T: Real, const C: usize> Forward<T, C> {
         };
         let arch = Arch::new();
         self.blocks.par_iter_mut().for_each(|block| {
-            arch.dispatch(
-                #[inline(always)]
-                || block.advance(&update),
-            );
+            arch.dispatch(Advance { block, update: &update });
         });
         self.done += 1;
+    }
+}
+
+/// One task's part of an update.
+struct Advance<'a, T, const C: usize> {
+    block: &'a mut RowBlock<T>,
+    update: &'a Update<'a, T, C>,
+}
+
+impl<T: Real, const C: usize> WithSimd for Advance<'_, T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.block.advance(self.update);
     }
 }
 
@@ -341,18 +353,38 @@ fn gather<T: Real, const C: usize>(
     i: usize,
 ) {
     let entries = edges.range(i);
-    let columns = edges.columns[entries.clone()].chunks(LANES);
-    let p = edges.p[entries].chunks(LANES);
-    for ((group, columns), p) in scratch.chunks_exact_mut(C + 1).zip(columns).zip(p) {
-        group.fill([T::ZERO; LANES]);
-        for (l, &j) in columns.iter().enumerate() {
-            let yj = y[j as usize];
-            for c in 0..C {
-                group[c][l] = y[i][c] - yj[c];
-            }
-        }
-        group[C][..p.len()].copy_from_slice(p);
+    let (columns, rest_columns) = edges.columns[entries.clone()].as_chunks::<LANES>();
+    let (p, rest_p) = edges.p[entries].as_chunks::<LANES>();
+    let mut groups = scratch.chunks_exact_mut(C + 1);
+    for ((columns, p), group) in columns.iter().zip(p).zip(&mut groups) {
+        gather_group(group, columns, p, y, i);
     }
+    if let Some(group) = groups.next() {
+        // A point is at no distance from itself, and nothing pulls it there.
+        let (mut columns, mut p) = ([i as u32; LANES], [T::ZERO; LANES]);
+        columns[..rest_columns.len()].copy_from_slice(rest_columns);
+        p[..rest_p.len()].copy_from_slice(rest_p);
+        gather_group(group, &columns, &p, y, i);
+    }
+}
+
+#[inline(always)]
+fn gather_group<T: Real, const C: usize>(
+    group: &mut [Lane<T>],
+    columns: &[u32; LANES],
+    p: &Lane<T>,
+    y: &[[T; C]],
+    i: usize,
+) {
+    let mut d = [[T::ZERO; LANES]; C];
+    for l in 0..LANES {
+        let yj = y[columns[l] as usize];
+        for c in 0..C {
+            d[c][l] = y[i][c] - yj[c];
+        }
+    }
+    group[..C].copy_from_slice(&d);
+    group[C] = *p;
 }
 
 /// Turns differences into φ; gives Σ p g and the upper triangle of Σ p φφᵀ.
@@ -361,24 +393,41 @@ fn attract<T: Real, const C: usize>(scratch: &mut [Lane<T>]) -> (T, Square<T, C>
     let mut sum = [T::ZERO; LANES];
     let mut outer = [[[T::ZERO; LANES]; C]; C];
     for group in scratch.chunks_exact_mut(C + 1) {
+        let mut phi = [[T::ZERO; LANES]; C];
+        phi.copy_from_slice(&group[..C]);
+        let p = group[C];
+        let mut dist = [T::ONE; LANES];
+        for c in 0..C {
+            for l in 0..LANES {
+                dist[l] = phi[c][l].mul_add_(phi[c][l], dist[l]);
+            }
+        }
+        let mut g = [T::ZERO; LANES];
         for l in 0..LANES {
-            let mut dist = T::ONE;
-            for c in 0..C {
-                dist += group[c][l] * group[c][l];
+            g[l] = T::ONE / dist[l];
+        }
+        for l in 0..LANES {
+            sum[l] = p[l].mul_add_(g[l], sum[l]);
+        }
+        for c in 0..C {
+            for l in 0..LANES {
+                phi[c][l] *= g[l];
             }
-            let g = T::ONE / dist;
-            sum[l] += group[C][l] * g;
-            for c in 0..C {
-                group[c][l] *= g;
+            group[c] = phi[c];
+        }
+        for a in 0..C {
+            let mut weighted = [T::ZERO; LANES];
+            for l in 0..LANES {
+                weighted[l] = p[l] * phi[a][l];
             }
-            for a in 0..C {
-                for b in a..C {
-                    outer[a][b][l] += group[C][l] * group[a][l] * group[b][l];
+            for b in a..C {
+                for l in 0..LANES {
+                    outer[a][b][l] = weighted[l].mul_add_(phi[b][l], outer[a][b][l]);
                 }
             }
         }
     }
-    (fold(sum), outer.map(|row| row.map(fold)))
+    (fold(&sum), outer.map(|row| row.map(|lanes| fold(&lanes))))
 }
 
 /// One update of V and F of a row; what leaves the range of numbers stays outside.
@@ -392,17 +441,29 @@ fn recur<T: Real, const C: usize>(
 ) {
     for (group, phi) in state.chunks_exact_mut(2 * C).zip(scratch.chunks_exact(C + 1)) {
         let (v, f) = group.split_at_mut(C);
-        for l in 0..LANES {
-            for p in 0..C {
-                let mut pulled = factors.exaggeration * phi[p][l];
-                for q in 0..C {
-                    pulled += a[p][q] * f[q][l];
+        let mut old = [[T::ZERO; LANES]; C];
+        old.copy_from_slice(f);
+        for p in 0..C {
+            let (mut pulled, mut moved) = ([T::ZERO; LANES], v[p]);
+            for l in 0..LANES {
+                pulled[l] = factors.exaggeration * phi[p][l];
+            }
+            for q in 0..C {
+                for l in 0..LANES {
+                    pulled[l] = a[p][q].mul_add_(old[q][l], pulled[l]);
                 }
-                v[p][l] = factors.momentum * v[p][l] - rates[p] * pulled;
             }
-            for p in 0..C {
-                f[p][l] += v[p][l];
+            for l in 0..LANES {
+                moved[l] *= factors.momentum;
             }
+            for l in 0..LANES {
+                moved[l] = (-rates[p]).mul_add_(pulled[l], moved[l]);
+            }
+            v[p] = moved;
+            for l in 0..LANES {
+                moved[l] += old[p][l];
+            }
+            f[p] = moved;
         }
     }
 }

@@ -11,13 +11,25 @@ pub(crate) type Lane<T> = [T; LANES];
 
 /// Sum over a lane, by halves.
 #[inline(always)]
-pub(crate) fn fold<T: Real>(mut lanes: Lane<T>) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            lanes[l] += lanes[l + half];
-        }
-        half /= 2;
+pub(crate) fn fold<T: Real>(lanes: &Lane<T>) -> T {
+    let mut half = [T::ZERO; LANES / 2];
+    for l in 0..LANES / 2 {
+        half[l] = lanes[l] + lanes[l + LANES / 2];
     }
-    lanes[0]
+    let mut quarter = [T::ZERO; LANES / 4];
+    for l in 0..LANES / 4 {
+        quarter[l] = half[l] + half[l + LANES / 4];
+    }
+    (quarter[0] + quarter[2]) + (quarter[1] + quarter[3])
+}
+
+/// Adds the sum of each lane to its number.
+///
+/// Apart, and so compiled without wide vectors: with them LLVM gathers across lanes, at several
+/// times the cost.
+#[inline(never)]
+pub(crate) fn add_folded<T: Real>(sums: &mut [T], lanes: &[Lane<T>]) {
+    for (sum, lanes) in sums.iter_mut().zip(lanes) {
+        *sum += fold(lanes);
+    }
 }

@@ -45,6 +45,7 @@ mod dp;
 mod fixed_point;
 mod forward;
 mod lanes;
+mod panel;
 mod params;
 mod project;
 mod result;

@@ -2,16 +2,22 @@
 
 use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Real, Rows};
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::coefficients::RowsOf;
+use super::panel::{PACKED_SHARE, Panel, PerRow, TILE, Tile, by_panels, cut};
 use super::params::Scalar;
 use super::result::Attribution;
 use crate::{Error, Metric, Result};
 
-/// Rows that one task projects; any value gives the same bits.
+/// Rows in a block of [`Attribution::project_blocks`]; any value gives the same bits.
 const ROWS: usize = 32;
+
+/// Most channels there are: the axes.
+const CHANNELS: usize = 3;
+
+/// Values checked by one task.
+const CHECKED: usize = 1 << 14;
 
 /// A feature space, ready to be projected into.
 struct Space<'a, T> {
@@ -22,6 +28,18 @@ struct Space<'a, T> {
     /// Derivative of the start by a row: C × D.
     start: Option<Rows<T>>,
 }
+
+/// The way of one attribution into one feature space, for the rows from `first` on.
+struct Way<'a, T> {
+    attribution: &'a Attribution<T>,
+    space: &'a Space<'a, T>,
+    first: usize,
+    /// J_i·x̂_i per row and channel for the cosine metric, else empty.
+    along: Vec<T>,
+}
+
+/// Adds up J_i·x̂_i, panel by panel.
+struct Along<'a, T>(&'a Attribution<T>);
 
 impl<T: Real> Attribution<T> {
     /// Attributions in a feature space: n × (values per feature · D).
@@ -40,8 +58,9 @@ impl<T: Real> Attribution<T> {
     /// explicit in other features.
     ///
     /// # Cost
-    /// One multiply-add per entry of P, channel and feature; no memory beyond the output, and a
-    /// copy of the features unless they are row-major and Euclidean.
+    /// One multiply-add per entry of P, channel and feature, twice that for the cosine metric; no
+    /// memory beyond the output but 64 columns of the features, and a copy of the features unless
+    /// they are row-major and Euclidean.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
         self.project_space(&self.space(features, None)?)
     }
@@ -63,7 +82,8 @@ impl<T: Real> Attribution<T> {
         self.project_space(&self.space(features, Some(start))?)
     }
 
-    /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows.
+    /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows, up to
+    /// an eighth of all: the fewer, the slower.
     ///
     /// `sink` is given the first row of a block and its entries. The same bits for any budget.
     ///
@@ -78,8 +98,8 @@ impl<T: Real> Attribution<T> {
         let space = self.space(features, None)?;
         let width = self.values_per_feature() * space.x.n_cols();
         let block = (ROWS * width * size_of::<T>()) as u64;
-        let in_flight = budget.blocks_in_flight(block, 4 * rayon::current_num_threads());
-        let rows = (ROWS * in_flight).min(self.n_samples());
+        let wanted = self.n_samples().div_ceil(PACKED_SHARE * ROWS);
+        let rows = (ROWS * budget.blocks_in_flight(block, wanted)).min(self.n_samples());
         let mut buffer = vec![T::ZERO; rows * width];
         for first in (0..self.n_samples()).step_by(rows) {
             let part = &mut buffer[..rows.min(self.n_samples() - first) * width];
@@ -130,87 +150,137 @@ impl<T: Real> Attribution<T> {
 
     /// Values of the rows from `first` that `out` holds.
     fn fill(&self, space: &Space<'_, T>, first: usize, out: &mut [T]) -> Result<()> {
-        let width = self.values_per_feature() * space.x.n_cols();
-        let channels = self.coefficients.channels() * space.x.n_cols();
-        let arch = Arch::new();
-        out.par_chunks_mut(ROWS * width).enumerate().for_each_init(
-            || vec![T::ZERO; channels],
-            |buffer, (block, rows)| {
-                for (r, row) in rows.chunks_exact_mut(width).enumerate() {
-                    arch.dispatch(
-                        #[inline(always)]
-                        || self.fill_row(space, first + block * ROWS + r, buffer),
-                    );
-                    self.reduce(buffer, row);
-                }
-            },
-        );
-        match out.iter().position(|v| !v.is_finite_()) {
-            Some(at) => Err(Error::ProjectionOverflow { row: first + at / width }),
+        let (n_cols, channels) = (space.x.n_cols(), self.coefficients.channels());
+        let width = self.values_per_feature() * n_cols;
+        let mut along = Vec::new();
+        if !space.per_length.is_empty() {
+            along = vec![T::ZERO; out.len() / width * channels];
+            by_panels(&space.x, first, (&mut along, channels), &Along(self));
+        }
+        let way = Way { attribution: self, space, first, along };
+        by_panels(&space.x, first, (out, width), &way);
+        let bad = out
+            .par_chunks(CHECKED)
+            .position_first(|part| !part.iter().fold(true, |ok, v| ok & v.is_finite_()));
+        match bad {
+            Some(part) => {
+                let at = out[part * CHECKED..].iter().position(|v| !v.is_finite_()).unwrap_or(0);
+                Err(Error::ProjectionOverflow { row: first + (part * CHECKED + at) / width })
+            }
             None => Ok(()),
         }
     }
 
-    /// All channels of one row.
+    /// A panel of one row and channel, before any chain.
     #[inline(always)]
-    fn fill_row(&self, space: &Space<'_, T>, i: usize, out: &mut [T]) {
+    fn tile(&self, panel: &Panel<'_, T>, i: usize, channel: usize) -> Tile<T> {
         match self.explicit.binary_search_by_key(&i, |(row, _)| *row) {
-            Ok(at) => out.copy_from_slice(&self.explicit[at].1),
-            Err(_) => self.coefficients.project_row(&space.x, i, out),
-        }
-        if let Some(&per_length) = space.per_length.get(i) {
-            chain_through_length(out, space.x.row(i), per_length);
-        }
-        if let Some(start) = &space.start {
-            self.add_start(start, i, out);
+            Ok(at) => {
+                let values = &self.explicit[at].1;
+                let n_cols = values.len() / self.coefficients.channels();
+                cut(&values[channel * n_cols..(channel + 1) * n_cols], panel.first)
+            }
+            Err(_) => self.coefficients.project_tile(panel, i, channel),
         }
     }
+}
 
-    /// Adds the start's share T_i J_0.
-    fn add_start(&self, start: &Rows<T>, i: usize, out: &mut [T]) {
-        let axes = start.n_rows();
-        let Some(transfer) = self.transfer.chunks_exact(out.len() / start.n_cols() * axes).nth(i)
-        else {
-            return;
-        };
-        for (sums, by_axis) in out.chunks_exact_mut(start.n_cols()).zip(transfer.chunks_exact(axes))
-        {
-            for (c, &t) in by_axis.iter().enumerate() {
-                sums.iter_mut().zip(start.row(c)).for_each(|(sum, &j)| *sum += t * j);
+impl<T: Real> PerRow<T> for Along<'_, T> {
+    #[inline(always)]
+    fn take(&self, panel: &Panel<'_, T>, i: usize, out: &mut [T]) {
+        let unit = panel.line(i);
+        for (channel, sum) in out.iter_mut().enumerate() {
+            let tile = self.0.tile(panel, i, channel);
+            for l in 0..TILE {
+                *sum = tile[l].mul_add_(unit[l], *sum);
             }
         }
     }
+}
 
-    /// Channels to values: the length over the axes for the Jacobian's norm.
-    fn reduce(&self, channels: &[T], row: &mut [T]) {
-        if self.scalar != Scalar::JacobianNorm {
-            return row.copy_from_slice(channels);
+impl<T: Real> PerRow<T> for Way<'_, T> {
+    #[inline(always)]
+    fn take(&self, panel: &Panel<'_, T>, i: usize, out: &mut [T]) {
+        let channels = self.attribution.coefficients.channels();
+        let mut tiles = [[T::ZERO; TILE]; CHANNELS];
+        for (channel, tile) in tiles[..channels].iter_mut().enumerate() {
+            *tile = self.attribution.tile(panel, i, channel);
+            if let Some(&per_length) = self.space.per_length.get(i) {
+                let along = self.along[(i - self.first) * channels + channel];
+                chain_through_length(tile, &panel.line(i), along, per_length);
+            }
+            if let Some(start) = &self.space.start {
+                self.attribution.add_start(start, panel, i, channel, tile);
+            }
         }
-        let d = row.len();
-        for (at, value) in row.iter_mut().enumerate() {
-            let square: T = channels[at..].iter().step_by(d).map(|&v| v * v).sum();
-            *value = if square <= T::MAX { square.sqrt_() } else { scaled_length(channels, at, d) };
+        if self.attribution.scalar == Scalar::JacobianNorm {
+            tiles[0] = lengths(&tiles);
+        }
+        for (tile, values) in tiles.iter().zip(out.chunks_exact_mut(self.space.x.n_cols())) {
+            let values = &mut values[panel.columns()];
+            values.copy_from_slice(&tile[..values.len()]);
         }
     }
 }
 
-/// Length of every `d`-th value from `at`, whose squares overflow.
+impl<T: Real> Attribution<T> {
+    /// Adds the start's share T_i J_0 to a panel of one channel.
+    #[inline(always)]
+    fn add_start(
+        &self,
+        start: &Rows<T>,
+        panel: &Panel<'_, T>,
+        i: usize,
+        channel: usize,
+        tile: &mut Tile<T>,
+    ) {
+        let axes = start.n_rows();
+        let at = (i * self.coefficients.channels() + channel) * axes;
+        let Some(transfer) = self.transfer.get(at..at + axes) else { return };
+        for (c, &t) in transfer.iter().enumerate() {
+            let jacobian = cut(start.row(c), panel.first);
+            for l in 0..TILE {
+                tile[l] = t.mul_add_(jacobian[l], tile[l]);
+            }
+        }
+    }
+}
+
+/// Lengths over the channels; those not in use are zero.
+#[inline(always)]
+fn lengths<T: Real>(tiles: &[Tile<T>; CHANNELS]) -> Tile<T> {
+    let mut squares = [T::ZERO; TILE];
+    for tile in tiles {
+        for l in 0..TILE {
+            squares[l] = tile[l].mul_add_(tile[l], squares[l]);
+        }
+    }
+    let mut out = [T::ZERO; TILE];
+    for l in 0..TILE {
+        out[l] = squares[l].sqrt_();
+    }
+    if squares.iter().any(|&s| !s.is_finite_()) {
+        out = std::array::from_fn(|l| scaled_length(tiles.map(|tile| tile[l])));
+    }
+    out
+}
+
+/// Length of values whose squares overflow.
 #[cold]
-fn scaled_length<T: Real>(channels: &[T], at: usize, d: usize) -> T {
-    let values = || channels[at..].iter().step_by(d);
-    let largest = values().fold(T::ZERO, |m, v| m.max_(v.abs_()));
-    let square: T = values().map(|&v| (v / largest) * (v / largest)).sum();
+fn scaled_length<T: Real>(values: [T; CHANNELS]) -> T {
+    let largest = values.iter().fold(T::ZERO, |m, v| m.max_(v.abs_()));
+    if largest == T::ZERO {
+        return largest;
+    }
+    let square: T = values.iter().map(|&v| (v / largest) * (v / largest)).sum();
     largest * square.sqrt_()
 }
 
-/// (J − (J·x̂) x̂) / |x| for every channel.
+/// (J − (J·x̂) x̂) / |x|.
 #[inline(always)]
-fn chain_through_length<T: Real>(out: &mut [T], unit: &[T], per_length: T) {
-    for channel in out.chunks_exact_mut(unit.len()) {
-        let along: T = channel.iter().zip(unit).map(|(&j, &u)| j * u).sum();
-        for (j, &u) in channel.iter_mut().zip(unit) {
-            *j = (*j - along * u) * per_length;
-        }
+fn chain_through_length<T: Real>(tile: &mut Tile<T>, unit: &Tile<T>, along: T, per_length: T) {
+    for l in 0..TILE {
+        tile[l] = (-along).mul_add_(unit[l], tile[l]) * per_length;
     }
 }
 

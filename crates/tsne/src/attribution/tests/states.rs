@@ -271,3 +271,51 @@ fn degenerate_neighbourhoods_stay_finite() {
         }
     }
 }
+
+/// J_i = Σ_j w_ij (x_i − x_j) by the definition: channels × D.
+fn by_definition(found: &Attribution<f64>, x: &Mat<f64>, i: usize) -> Vec<Vec<f64>> {
+    let weights = &found.coefficients;
+    let length = |i: usize| (0..x.ncols()).map(|f| x[(i, f)].powi(2)).sum::<f64>().sqrt();
+    let cosine = found.metric == Metric::Cosine;
+    let entry = |i: usize, f: usize| if cosine { x[(i, f)] / length(i) } else { x[(i, f)] };
+    let channel = |channel: usize| -> Vec<f64> {
+        let sum = |f: usize| -> f64 {
+            let terms = weights.partners(i).iter().zip(weights.weights(i, channel));
+            terms.map(|(&j, w)| w * (entry(i, f) - entry(j as usize, f))).sum()
+        };
+        let row: Vec<f64> = (0..x.ncols()).map(sum).collect();
+        let along: f64 = (0..x.ncols()).map(|f| row[f] * entry(i, f)).sum();
+        let chain = |f: usize| (row[f] - along * entry(i, f)) / length(i);
+        if cosine { (0..x.ncols()).map(chain).collect() } else { row }
+    };
+    (0..weights.channels()).map(channel).collect()
+}
+
+/// More features than a panel, more rows than are cut without packing.
+#[test]
+fn panels_give_the_sum_by_definition() {
+    let x = points(300, 70, 41);
+    let affinities = affinities(&x, 8, 3.0);
+    let schedule = Schedule { n_iter: 2, ..Schedule::default() };
+    let path = Path::run(affinities.edges(), &start::<2>(300, 0.3, 41), &schedule);
+    for scalar in [Scalar::NormSq, Scalar::Axes, Scalar::JacobianNorm] {
+        let params = AttributeParams::default().with_scalar(scalar).with_steps([2]);
+        let mut found = path.attribute(&params, &affinities, &x).expect("calm").remove(0);
+        for metric in [Metric::Euclidean, Metric::Cosine] {
+            found.metric = metric;
+            let values = found.project(x.as_ref()).expect("rows");
+            let mut blocks = Vec::new();
+            let sink = &mut |_: usize, rows: &[f64]| blocks.extend_from_slice(rows);
+            found.project_blocks(x.as_ref(), MemoryBudget::bytes(1), sink).expect("rows");
+            assert!(blocks == values.as_slice());
+            for i in 0..300 {
+                let mut expected = by_definition(&found, &x, i);
+                if found.scalar == Scalar::JacobianNorm {
+                    let length = |f: usize| expected[0][f].hypot(expected[1][f]);
+                    expected = vec![(0..70).map(length).collect()];
+                }
+                embex_testkit::assert_close("row", values.row(i), &expected.concat(), 1e-12);
+            }
+        }
+    }
+}
