@@ -1,6 +1,6 @@
 //! `embex info`: what a file holds.
 
-use embex_io::{Format, Input, Matrix, Values};
+use embex_io::{ColumnInfo, Format, Info, Storage};
 use serde_json::{Value, json};
 
 use crate::args::{Amount, InfoArgs};
@@ -15,71 +15,65 @@ const LISTED: usize = 8;
 pub(crate) fn run(args: &InfoArgs) -> Result<()> {
     let limit = args.max_memory.map(|amount| amount.0);
     let options = source::info_options(&args.input, limit);
-    let input = embex_io::read(&args.input.input, &options)?;
+    let info = embex_io::info(&args.input.input, &options)?;
     if args.output.json {
-        return progress::line("info", fields(&args.input.input, &input));
+        return progress::line("info", fields(&args.input.input, &info));
     }
     if args.output.quiet {
         return Ok(());
     }
-    progress::print(&words(&args.input.input, &input))
+    progress::print(&words(&args.input.input, &info))
 }
 
-fn fields(source: &str, input: &Input) -> Value {
-    let columns = |columns: &[embex_io::Column]| -> Vec<Value> {
-        let describe = |column: &embex_io::Column| {
-            json!({
-                "name": column.name,
-                "kind": column.values.kind(),
-                "missing": column.values.n_missing(),
-            })
-        };
+fn fields(source: &str, info: &Info) -> Value {
+    let columns = |columns: &[ColumnInfo]| -> Vec<Value> {
+        let describe = |column: &ColumnInfo| json!({ "name": column.name, "kind": column.kind, "missing": column.n_missing });
         columns.iter().map(describe).collect()
     };
     json!({
         "input": source,
-        "format": input.format,
-        "rows": input.matrix.n_rows(),
-        "columns": input.matrix.n_cols(),
-        "storage": storage(&input.matrix),
-        "bytes": input.matrix.bytes(),
-        "row_names": input.row_names.is_some(),
-        "column_names": input.col_names.is_some(),
-        "labels": columns(&input.obs),
-        "feature_facts": columns(&input.var),
-        "embeddings": input.obsm.iter().map(|e| &e.name).collect::<Vec<_>>(),
-        "layers": input.layers,
+        "format": info.format,
+        "rows": info.n_rows,
+        "columns": info.n_cols,
+        "storage": storage(info.storage),
+        "bytes": info.bytes,
+        "row_names": info.row_names.is_some(),
+        "column_names": info.col_names.is_some(),
+        "labels": columns(&info.obs),
+        "feature_facts": columns(&info.var),
+        "embeddings": info.obsm,
+        "layers": info.layers,
+        "notes": info.notes,
     })
 }
 
-fn words(source: &str, input: &Input) -> String {
-    let matrix = &input.matrix;
+fn words(source: &str, info: &Info) -> String {
     let mut lines = vec![
-        format!("{source}: {}", format_name(input.format)),
+        format!("{source}: {}", format_name(info.format)),
         format!(
             "  {} samples × {} features, {}, {}",
-            matrix.n_rows(),
-            matrix.n_cols(),
-            storage(matrix),
-            Amount(matrix.bytes())
+            info.n_rows,
+            info.n_cols,
+            storage(info.storage),
+            Amount(info.bytes)
         ),
     ];
-    let mut list = |what: &str, names: Vec<String>| {
+    let mut list = |what: &str, names: &[String]| {
         if !names.is_empty() {
-            lines.push(format!("  {what}: {}", shortened(&names)));
+            lines.push(format!("  {what}: {}", shortened(names)));
         }
     };
-    list("samples", input.row_names.clone().unwrap_or_default());
-    list("features", input.col_names.clone().unwrap_or_default());
-    list("columns for --labels", input.obs.iter().map(column_words).collect());
-    list("facts on features", input.var.iter().map(column_words).collect());
-    list("arrays per sample", input.obsm.iter().map(|e| e.name.clone()).collect());
-    list("layers for --layer", input.layers.clone());
+    let columns = |columns: &[ColumnInfo]| -> Vec<String> {
+        columns.iter().map(|column| format!("{} ({})", column.name, column.kind)).collect()
+    };
+    list("samples", info.row_names.as_deref().unwrap_or_default());
+    list("features", info.col_names.as_deref().unwrap_or_default());
+    list("columns for --labels", &columns(&info.obs));
+    list("facts on features", &columns(&info.var));
+    list("arrays per sample", &info.obsm);
+    list("layers for --layer", &info.layers);
+    list("could not be read", &info.notes);
     lines.join("\n")
-}
-
-fn column_words(column: &embex_io::Column) -> String {
-    format!("{} ({})", column.name, column.values.kind())
 }
 
 fn shortened(names: &[String]) -> String {
@@ -87,12 +81,12 @@ fn shortened(names: &[String]) -> String {
     if names.len() > LISTED { format!("{text}, … {} in all", names.len()) } else { text }
 }
 
-const fn storage(matrix: &Matrix) -> &'static str {
-    match (matrix, matrix.values()) {
-        (Matrix::Dense(_), Values::F32(_)) => "dense, single precision",
-        (Matrix::Dense(_), Values::F64(_)) => "dense, double precision",
-        (Matrix::Csr(_), Values::F32(_)) => "sparse, single precision",
-        (Matrix::Csr(_), Values::F64(_)) => "sparse, double precision",
+const fn storage(storage: Storage) -> &'static str {
+    match (storage.sparse, storage.double) {
+        (false, false) => "dense, single precision",
+        (false, true) => "dense, double precision",
+        (true, false) => "sparse, single precision",
+        (true, true) => "sparse, double precision",
     }
 }
 

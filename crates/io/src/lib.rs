@@ -22,6 +22,7 @@ mod element;
 mod error;
 mod h5ad;
 mod idx;
+mod info;
 mod input;
 mod labels;
 mod manifest;
@@ -42,6 +43,7 @@ pub use atomic::{AtomicDir, AtomicFile, Existing};
 pub use bundled::{BUNDLED, Digits, Pbmc3k};
 pub use checkpoint::{read_checkpoint, write_checkpoint};
 pub use error::{Error, ErrorClass, Result};
+pub use info::{ColumnInfo, Info, Storage, info};
 pub use input::{Column, ColumnValues, Embedding, Format, Input};
 pub use labels::Labels;
 pub use manifest::{

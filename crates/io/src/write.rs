@@ -230,6 +230,7 @@ pub fn write_bytes(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atomic::fault;
 
     #[test]
     fn the_header_is_a_multiple_of_64_bytes() {
@@ -257,5 +258,41 @@ mod tests {
         let mut writer = CsvWriter::create(folder.path().join("a.csv"), ["a", "b"]).unwrap();
         let error = writer.row(["1"]).unwrap_err();
         assert!(matches!(error, Error::LengthMismatch { got: 1, expected: 2, .. }));
+    }
+
+    /// Every writer, on a disk that is full after so many bytes: an error, the older file as it
+    /// was, and nothing beside it.
+    #[test]
+    fn a_full_disk_leaves_the_older_file() {
+        type Write<'a> = dyn Fn(&Path) -> Result<()> + 'a;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let numbers = vec![1.5_f64; 40_000];
+        let csv = |path: &Path| {
+            let mut writer = CsvWriter::create(path, ["a", "b"])?;
+            (0..20_000).try_for_each(|i| writer.row([i.to_string(), "x".to_owned()]))?;
+            writer.finish()
+        };
+        let bytes = vec![7; 200_000];
+        let writers: [&Write; 5] = [
+            &|path| write_npy(path, &[numbers.len()], &numbers),
+            &csv,
+            &|path| write_json(path, &numbers),
+            &|path| write_bytes(path, &bytes),
+            &|path| crate::write_checkpoint(path, "test", 1, &numbers),
+        ];
+        for (at, write) in writers.iter().enumerate() {
+            for n_bytes in [0, 1, 100, 70_000, 120_000] {
+                std::fs::write(&path, "old").unwrap();
+                fault::disk_of(Some(n_bytes));
+                let error = write(&path).unwrap_err();
+                fault::disk_of(None);
+                let Error::Io { source, .. } = error.root() else { panic!("{at}: {error}") };
+                assert_eq!(source.kind(), std::io::ErrorKind::StorageFull, "{at}");
+                assert_eq!(std::fs::read(&path).unwrap(), b"old", "{at} after {n_bytes}");
+                assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{at}");
+            }
+            write(&path).unwrap();
+        }
     }
 }

@@ -10,11 +10,11 @@ mod browser {
     use std::sync::mpsc;
     use std::time::Duration;
 
+    use embex_report::Matrix;
     use embex_report::page::{
         self, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions, Saturation,
         TopFeatures,
     };
-    use embex_report::{Matrix, Table};
     use serde_json::{Value, json};
 
     const HOSTILE: &str = "</script><script>document.title='taken'</script>\"'<!--,\u{2028}ü";
@@ -118,7 +118,6 @@ mod browser {
             Some(Matrix::from_fn(5, d, |g, f| -(g as f64) / (f + 1) as f64));
         input.saturation = Some(Saturation { mass_across: 0.001, saturated: true });
         input.notices = vec![HOSTILE.into()];
-        input.tables = vec![Table::new(HOSTILE, &[HOSTILE]).with_row([HOSTILE.into(), 1.0.into()])];
         input.run = json!({ HOSTILE: HOSTILE, "nested": { "list": [1, 2.5, "x", null] } });
         input
     }

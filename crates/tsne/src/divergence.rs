@@ -101,8 +101,14 @@ pub(crate) fn points<T: Real, const C: usize>(
         return Err(Error::InitShape { n_rows, n_cols, n_samples, n_components: C });
     }
     check::finite(y)?;
-    let point = |i| std::array::from_fn(|c| T::from_f64(y[(i, c)]));
-    Ok((0..n_samples).map(point).collect())
+    let place = |i: usize, c: usize| T::from_f64(y[(i, c)]);
+    for (row, col) in (0..n_samples).flat_map(|row| (0..C).map(move |col| (row, col))) {
+        if !place(row, col).is_finite_() {
+            let (value, precision) = (y[(row, col)], T::NAME);
+            return Err(Error::InitValue { row, col, value, precision });
+        }
+    }
+    Ok((0..n_samples).map(|i| std::array::from_fn(|c| place(i, c))).collect())
 }
 
 #[cfg(test)]
@@ -139,6 +145,11 @@ mod tests {
         let error = Divergence::exact(&triangle(), mat![[0.0, 1.0]].as_ref()).unwrap_err();
         let expected = Error::InitShape { n_rows: 1, n_cols: 2, n_samples: 3, n_components: 2 };
         assert_eq!(error, expected);
+        let far = mat![[0.0], [1e120], [1.0]];
+        assert_eq!(
+            points::<f32, 1>(far.as_ref(), 3).unwrap_err().to_string(),
+            "the start at row 1, column 0 is 1e120, beyond f32"
+        );
         let map = mat![[0.0], [f64::NAN], [1.0]];
         assert!(matches!(
             Divergence::exact(&triangle(), map.as_ref()),

@@ -106,6 +106,18 @@ pub enum Error {
         /// Columns needed.
         n_components: usize,
     },
+    /// A coordinate of the initial map is beyond the run's number type.
+    #[error("the start at row {row}, column {col} is {value:e}, beyond {precision}")]
+    InitValue {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        col: usize,
+        /// The coordinate given.
+        value: f64,
+        /// The number type.
+        precision: &'static str,
+    },
     /// A saved state does not belong to these affinities and settings.
     #[error("the saved state has {what} {got}, this run needs {expected}")]
     StateMismatch {

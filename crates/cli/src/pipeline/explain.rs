@@ -1,5 +1,7 @@
 //! Importance, and summaries per group.
 
+use std::time::{Duration, Instant};
+
 use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Rows};
 use embex_tsne::importance::{Candidates, FeatureSets, Importance, ImportanceParams, Occlusion};
@@ -38,13 +40,13 @@ pub(super) fn importance<T: Stored>(
     if let Some(state) = folder.load(Checkpoint::Importance)? {
         run.resume(state)?;
     }
-    let mut saved = std::time::Instant::now();
+    let (mut saved, mut cost) = (Instant::now(), Duration::ZERO);
     loop {
         let advanced = run.advance(display);
-        let is_due = saved.elapsed() >= CHECKPOINT_EVERY;
-        if is_due || advanced.is_err() {
+        if saved.elapsed() >= CHECKPOINT_SHARE * cost || advanced.is_err() {
+            let began = Instant::now();
             folder.save(Checkpoint::Importance, run.state())?;
-            saved = std::time::Instant::now();
+            (saved, cost) = (Instant::now(), began.elapsed());
         }
         if !advanced? {
             break;
@@ -53,8 +55,9 @@ pub(super) fn importance<T: Stored>(
     Ok(run.finish(display)?)
 }
 
-/// Least time between two checkpoints of the importance.
-const CHECKPOINT_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+/// Least time between two checkpoints of the importance, as a multiple of what the last one took:
+/// they cost a twentieth of the time at most.
+const CHECKPOINT_SHARE: u32 = 20;
 
 /// Numbers per group and feature; one row for all points where there are no groups.
 #[derive(Debug, Default)]

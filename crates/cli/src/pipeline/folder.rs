@@ -64,6 +64,7 @@ pub(super) enum Opened {
 impl Folder {
     /// Begins, or goes on with, a run.
     pub(super) fn open(run: &RunArgs, settings: &Settings) -> Result<Opened> {
+        AtomicDir::recover(&run.out)?;
         let existing = if run.force { Existing::Replace } else { Existing::Refuse };
         if run.resume && run.out.is_dir() {
             let done = finished_settings(&run.out)?;
@@ -120,11 +121,9 @@ impl Folder {
 
     /// Takes away what only a resumption needs, and gives the folder its name.
     pub(super) fn commit(self) -> Result<PathBuf> {
-        for checkpoint in Checkpoint::ALL {
-            self.dir.remove(&checkpoint.file())?;
-        }
-        self.dir.remove(SETTINGS)?;
-        Ok(self.dir.commit()?)
+        let mut names = Checkpoint::ALL.map(Checkpoint::file).to_vec();
+        names.push(SETTINGS.to_owned());
+        Ok(self.dir.commit_without(&names)?)
     }
 }
 

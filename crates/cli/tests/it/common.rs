@@ -46,9 +46,14 @@ pub(crate) struct Bed {
 impl Bed {
     /// 60 rows, 5 columns, and the group in a column called kind.
     pub(crate) fn new() -> Self {
+        Self::of(60, 5)
+    }
+
+    /// Rows, columns of numbers, and the group in a column called kind.
+    pub(crate) fn of(n: usize, d: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let input = folder.path().join("bed.csv");
-        fs::write(&input, table(60)).expect("writes");
+        fs::write(&input, table_of(n, d)).expect("writes");
         Self { folder, input }
     }
 
@@ -82,20 +87,29 @@ impl Bed {
 }
 
 /// Uniform numbers of 0..1 by SplitMix64.
-fn noise(i: usize, d: usize) -> f64 {
+pub(crate) fn noise(i: usize, d: usize) -> f64 {
     let mut z = ((i * 64 + d) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The table of a [`Bed`]: only column a parts group g1 from g0, and only b parts g2.
+/// The table of a [`Bed`] with 5 columns.
 pub(crate) fn table(n: usize) -> String {
-    let mut text = String::from("a,b,c,d,e,kind\n");
+    table_of(n, 5)
+}
+
+/// Only the first column parts group g1 from g0, and only the second parts g2.
+fn table_of(n: usize, d: usize) -> String {
+    let names = (0..d).map(|d| match d {
+        0..26 => char::from(b'a' + d as u8).to_string(),
+        _ => format!("x{d}"),
+    });
+    let mut text = names.collect::<Vec<_>>().join(",") + ",kind\n";
     for i in 0..n {
         let group = i % 3;
         let shift = |d: usize| if d + 1 == group { 4.0 } else { 0.0 };
-        let cells: Vec<String> = (0..5).map(|d| format!("{:.6}", noise(i, d) + shift(d))).collect();
+        let cells: Vec<String> = (0..d).map(|d| format!("{:.6}", noise(i, d) + shift(d))).collect();
         text = text + &cells.join(",") + ",g" + &group.to_string() + "\n";
     }
     text

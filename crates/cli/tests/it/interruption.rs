@@ -1,12 +1,12 @@
 //! A run that is killed at any moment and resumed gives the bytes of one that never stopped.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{Bed, assert_same, code, embex, run, stderr};
+use crate::common::{Bed, assert_same, code, embex, noise, run, stderr};
 
-/// Kills spread over a run.
-const KILLS: u32 = 20;
+/// Kills at random moments of a run.
+const KILLS: usize = 20;
 
 fn start(arguments: &[String]) -> Child {
     embex(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts")
@@ -24,28 +24,75 @@ fn arguments(bed: &Bed, out: &str) -> Vec<String> {
     arguments
 }
 
+/// The seed of the moments: `EMBEX_TEST_SEED`, or else the clock.
+fn seed() -> usize {
+    let given = std::env::var("EMBEX_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        now.as_nanos() as usize % 1_000_000_007
+    })
+}
+
+/// Every stage takes its part of the time: neighbours, map, attributions, importance, files.
+/// The recursions are the forward one of two steps and the adjoint of one in turn.
 #[test]
-fn killed_runs_resume_to_equal_bytes() {
-    let bed = Bed::new();
-    let begin = Instant::now();
-    let whole = run(arguments(&bed, "whole"));
-    assert_eq!(code(&whole), 0, "{}", stderr(&whole));
-    let length = begin.elapsed();
-    for kill in 0..KILLS {
-        let out = format!("out-{kill}");
-        // A different moment each time, over the whole run and a little beyond.
-        let after = length * (kill * 7 % KILLS + 1) / KILLS;
-        let mut child = start(&arguments(&bed, &out));
-        std::thread::sleep(after);
-        let _ = child.kill(); // SIGKILL; it may have finished
-        child.wait().expect("ends");
-        let mut again = arguments(&bed, &out);
-        again.push("--resume".to_owned());
-        let output = run(&again);
-        assert_eq!(code(&output), 0, "kill after {after:?}: {}", stderr(&output));
-        assert_same(&bed.path("whole"), &bed.path(&out), &format!("kill after {after:?}"));
-        assert!(!bed.path(&format!("{out}.partial")).exists());
+fn runs_killed_at_random_moments_resume_to_equal_bytes() {
+    let bed = Bed::of(150, 48);
+    let seed = seed();
+    println!("EMBEX_TEST_SEED={seed} repeats these moments");
+    for (name, at) in [("forward", "30,60"), ("adjoint", "60")] {
+        let arguments = |out: &str| {
+            let mut arguments = arguments(&bed, &format!("{name}-{out}"));
+            let place = arguments.iter().position(|word| word == "--at").expect("given");
+            at.clone_into(&mut arguments[place + 1]);
+            arguments
+        };
+        let begin = Instant::now();
+        let whole = run(arguments("whole"));
+        assert_eq!(code(&whole), 0, "{}", stderr(&whole));
+        let length = begin.elapsed();
+        for kill in 0..KILLS / 2 {
+            let out = kill.to_string();
+            let after = length.mul_f64(1.05 * noise(seed, kill + name.len()));
+            let what = format!("{name}, seed {seed}, kill {kill} after {after:?} of {length:?}");
+            let mut child = start(&arguments(&out));
+            std::thread::sleep(after);
+            let _ = child.kill(); // SIGKILL; it may have finished
+            child.wait().expect("ends");
+            let mut again = arguments(&out);
+            again.push("--resume".to_owned());
+            let output = run(&again);
+            assert_eq!(code(&output), 0, "{what}: {}", stderr(&output));
+            let [whole, out] = ["whole", &out].map(|out| bed.path(&format!("{name}-{out}")));
+            assert_same(&whole, &out, &what);
+            assert!(!out.with_extension("partial").exists(), "{what}");
+        }
     }
+}
+
+/// A disk that is full after so many blocks, by the shell's limit on the size of files: every
+/// writer fails at some of them. What was there stays, and a resumption gives the same bytes.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_with_its_code_and_can_be_resumed() {
+    let bed = Bed::new();
+    let whole = bed.succeed("whole", &[]);
+    let mut failed = 0;
+    for blocks in [0, 1, 2, 4, 8, 16, 32, 64, 100, 150, 200] {
+        let out = format!("out-{blocks}");
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", &limit, "sh", env!("CARGO_BIN_EXE_embex")]).args(bed.arguments(&out));
+        let output = limited.output().expect("starts");
+        let message = stderr(&output);
+        assert!([0, 5].contains(&code(&output)), "{blocks}: {message}");
+        if code(&output) == 5 {
+            failed += 1;
+            assert!(!bed.path(&out).exists() && message.starts_with("error: "), "{message}");
+        }
+        assert_same(&whole, &bed.succeed(&out, &["--resume"]), &format!("{blocks} blocks"));
+    }
+    assert!(failed >= 4, "{failed} runs failed");
 }
 
 /// Ctrl-C leaves a checkpoint and ends with 130.

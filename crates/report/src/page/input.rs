@@ -1,6 +1,6 @@
 //! What the interactive page shows, as plain data.
 
-use crate::{Error, Matrix, Result, Table};
+use crate::{Error, Matrix, Result};
 
 /// Everything one page shows. Build it with [`PageInput::new`], then fill what there is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +29,6 @@ pub struct PageInput {
     pub notices: Vec<String>,
     /// Features are the pixels of an image, row after row.
     pub image: Option<ImageShape>,
-    /// Further tables, as quality measures or groups of correlated features.
-    pub tables: Vec<Table>,
     /// Facts of the run: settings, seed, versions, timings, quality. Any JSON object.
     pub run: serde_json::Value,
 }

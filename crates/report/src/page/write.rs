@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::encode::{self, Blocks, LayerMeta};
 use super::input::{Layer, LayerData, LayerKind, PageInput, TopFeatures};
-use crate::{Entry, Result, Table, palette, text};
+use crate::{Result, palette, text};
 
 const STYLE: &str = include_str!("assets/page.css");
 const BODY: &str = include_str!("assets/body.html");
@@ -70,7 +70,6 @@ struct Meta<'a> {
     saturation: Option<Value>,
     notices: &'a [String],
     image: Option<Value>,
-    tables: Vec<Value>,
     run: &'a Value,
     colours: Value,
 }
@@ -168,7 +167,6 @@ fn meta<'a>(
             .map(|s| json!({ "mass": s.mass_across, "saturated": s.saturated })),
         notices: &input.notices,
         image: input.image.map(|image| json!([image.height, image.width])),
-        tables: input.tables.iter().map(table_meta).collect(),
         run,
         colours: colours(input.n_groups()),
     })
@@ -225,16 +223,6 @@ fn foremost(input: &PageInput, most: usize) -> Vec<u32> {
     (0..).zip(taken).filter_map(|(d, taken)| taken.then_some(d)).collect()
 }
 
-fn table_meta(table: &Table) -> Value {
-    let entry = |entry: &Entry| match entry {
-        Entry::Number(x) if x.is_finite() => json!(x),
-        other => json!(other.show()),
-    };
-    let rows: Vec<Vec<Value>> =
-        table.rows.iter().map(|row| row.iter().map(entry).collect()).collect();
-    json!({ "title": table.title, "columns": table.columns, "rows": rows })
-}
-
 fn colours(n_groups: usize) -> Value {
     let stops = |colour: fn(f64) -> palette::Rgb, low: f64| -> Vec<String> {
         (0..=16).map(|k| colour(low + (1.0 - low) * f64::from(k) / 16.0).hex()).collect()
@@ -265,7 +253,6 @@ mod tests {
         });
         input.notices = vec![HOSTILE.into()];
         input.run = json!({ HOSTILE: HOSTILE });
-        input.tables = vec![Table::new(HOSTILE, &[HOSTILE]).with_row([HOSTILE.into()])];
         input
     }
 

@@ -155,8 +155,6 @@ async function start() {
   buildTable();
   buildAbout();
   $("run-body").replaceChildren(facts(meta.run ?? {}));
-  $("tables").hidden = !meta.tables.length;
-  $("tables-body").replaceChildren(...meta.tables.map(plainTable));
   dark.addEventListener("change", redraw);
   panes.forEach((pane) => pane.draw());
   if (location.hash.startsWith("#selftest")) await selfTest(Number(location.hash.split("=")[1] || 200));

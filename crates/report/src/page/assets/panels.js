@@ -146,10 +146,3 @@ function facts(value) {
   }
   return list;
 }
-
-function plainTable({ title, columns, rows }) {
-  const cell = (v) => el("td", null, typeof v === "number" ? show(v, 4) : v);
-  return el("table", { class: "plain" }, el("caption", null, title),
-    el("thead", null, el("tr", null, ...columns.map((c) => el("th", { scope: "col" }, c)))),
-    el("tbody", null, ...rows.map((row) => el("tr", null, ...row.map(cell)))));
-}
