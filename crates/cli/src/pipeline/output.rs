@@ -40,16 +40,16 @@ pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
     notices.extend(found.saturation.as_ref().and_then(summary::Saturation::warning));
     let diagnostics = found.sensitivities.iter().flat_map(|s| &s.diagnostics);
     for StepDiagnostics { step, seen, .. } in diagnostics.filter(|d| d.of_axes) {
-        if seen.limited > 0 {
-            notices.push(format!(
-                "step {step}: {} point-updates of the sensitivity were shortened to stay stable",
-                seen.limited
-            ));
-        }
         if seen.overflowed > 0 {
             notices.push(format!(
                 "step {step}: the sensitivity of {} points left the range of numbers and was set to zero",
                 seen.overflowed
+            ));
+        }
+        if seen.unstable > 0 {
+            notices.push(format!(
+                "step {step}: the sensitivity of {} points is over 1000 times that of the median point, it says nothing about changes of finite size",
+                seen.unstable
             ));
         }
         if seen.collapsed {

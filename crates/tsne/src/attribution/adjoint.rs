@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::lanes::{LANES, Lane, add_folded};
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
-use super::rule::{StepScalars, per_z};
+use super::rule::{StepScalars, per_z, row_mass};
 use super::small::{Square, smallest};
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
@@ -222,7 +222,7 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
     let arch = Arch::new();
     for index in (0..n_blocks).rev() {
         let steps = &trajectory.steps[index * LANES..];
-        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule, n)).collect();
+        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule)).collect();
         let block = Block { trajectory, rule, index, factors };
         sets.par_iter_mut().for_each(|set| {
             arch.dispatch(SweepRows { block: &block, edges, set });
@@ -272,7 +272,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         for r in 0..set.weights.len() {
             let i = set.first + r;
             let attraction = self.attract(edges, i, &mut set.kernel);
-            let b = self.back(i, r, &attraction, set);
+            let b = self.back(i, r, row_mass(edges, i), &attraction, set);
             self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);
         }
     }
@@ -335,6 +335,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         &self,
         i: usize,
         r: usize,
+        mass: T,
         attraction: &(Lane<T>, [[Lane<T>; C]; C]),
         set: &mut Rowset<'_, T, C, K>,
     ) -> [[Lane<T>; C]; K] {
@@ -345,7 +346,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
             if step + 1 == self.trajectory.n_recorded() {
                 set.stability[r] = 4.0 * smallest(&a);
             }
-            let (rates, limited) = factors.stable_rates(&a, self.gains(i, t));
+            let (rates, limited) = factors.stable_rates(&a, self.gains(i, t), mass);
             set.limited += u64::from(limited);
             let [f, v] = &mut set.state[r];
             for k in 0..K {

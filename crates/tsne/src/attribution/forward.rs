@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::clip::{Clip, Explicit};
 use super::lanes::{LANES, Lane, fold};
 use super::params::AttributeParams;
-use super::rule::{Rule, StepFactors, StepScalars, gains_of, per_z, repulsion_of};
+use super::rule::{Rule, StepFactors, StepScalars, gains_of, per_z, repulsion_of, row_mass};
 use super::small::{Square, smallest};
 use crate::affinity::Affinities;
 use crate::step::{Edges, StepObserver, StepView};
@@ -156,7 +156,7 @@ impl<T: Real, const C: usize> Forward<T, C> {
         let update = Update {
             view,
             rule: self.rule,
-            factors: StepFactors::new(step, self.rule, self.n_samples),
+            factors: StepFactors::new(step, self.rule),
             per_z: per_z(view.sums),
             clip: self.clip.as_ref(),
             last: self.stops.binary_search(&(self.done + 1)).is_ok(),
@@ -243,7 +243,8 @@ impl<T: Real> RowBlock<T> {
         let i = self.first + r;
         let a = self.matrix(update, r);
         let gains = gains_of(update.rule, update.view.gains, i);
-        let (rates, limited) = update.factors.stable_rates(&a, gains);
+        let mass = row_mass(update.view.edges, i);
+        let (rates, limited) = update.factors.stable_rates(&a, gains, mass);
         self.limited += u64::from(limited);
         if update.last {
             self.stability[r] = 4.0 * smallest(&a);

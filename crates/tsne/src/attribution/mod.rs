@@ -29,12 +29,14 @@
 //!   bandwidth search.
 //! - *Clip*. The package clips each increment to ±1, which the paper does not mention; here it
 //!   is off unless [`AttributeParams::clip`] asks for it.
-//! - *Stability*. The recursion is an explicit integrator without the gains' feedback: beyond
-//!   learning rate · gain · 4 λ_max(A) = 2 (1 + momentum) it explodes while the map does not.
-//!   `corrected` shortens such steps for the recursion alone and counts them
-//!   ([`Diagnostics::limited`]); it never clips a value. At saddles it grows all the same: a
-//!   point that leaves the range of numbers, under any formula, is set to zero, counted and
-//!   named ([`Attribution::overflowed`]); the package's authors drop such values as NaN.
+//! - *Stability*. The recursion is an explicit integrator without the gains' feedback: it
+//!   explodes where the map does not, certainly beyond learning rate · gain · 4 λ_max(A) =
+//!   2 (1 + momentum), and below it where A changes. `corrected` caps each point's rates for the
+//!   recursion alone, at a bound derived from its affinities (see the source of `rule`), and
+//!   counts them ([`Diagnostics::limited`]); it never clips a value. At saddles it grows all the
+//!   same: points far beyond the others are named ([`Attribution::unstable`]); one that leaves
+//!   the range of numbers, under any formula, is set to zero, counted and named
+//!   ([`Attribution::overflowed`]); the package's authors drop such values as NaN.
 //! - *Start*. J of the start is 0 as in the paper, unless [`AttributeParams::init_jacobian`];
 //!   the package uses unscaled loadings for a start that it scales to 1e-4.
 

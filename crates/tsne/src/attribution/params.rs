@@ -397,7 +397,10 @@ pub struct AttributeParams {
     /// Clip every entry of a step's increment, before learning rate and gain, to ±this, as the
     /// package does at 1. Only with [`Formula::Published`]; off by default.
     pub clip: Option<f64>,
-    /// Keep the recursion of [`Formula::Corrected`] inside its stability limit; on by default.
+    /// Keep the recursion of [`Formula::Corrected`] inside its stability limit: learning rate ·
+    /// gain · 4 at most 2 (1 − momentum) / (exaggeration · Σ_j p_ij) for each point; on by default.
+    /// Without it the recursion is the derivative of the map's own updates, exactly, and may
+    /// explode where the map does not.
     pub limit_step: bool,
     /// Also carry the start's own dependence on x_i, where the start is linear in x; off by
     /// default, as in \[TG\]: exaggeration contracts the start's share to almost nothing, and the

@@ -36,6 +36,13 @@ pub struct Attribution<T> {
     /// explicit, or its share of the start) sum to more than √MAX in absolute value: 1.8e19 in
     /// single precision, 1.3e154 in double.
     pub overflowed: Vec<u32>,
+    /// Points whose derivative says nothing about moves of finite size, ascending: the absolute
+    /// values of their coefficients sum to more than 1000 times the median over the points.
+    ///
+    /// The values are those of the derivative and stay: the point's path passed a saddle (or its
+    /// fixed point lies at a nearly flat place), and a small change of its input would take it
+    /// elsewhere. Leave such points out of means.
+    pub unstable: Vec<u32>,
     /// What happened on the way.
     pub diagnostics: Diagnostics,
     /// Derivatives of the channels by the start: n × channels × C, or empty.
@@ -49,14 +56,15 @@ pub struct Attribution<T> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Diagnostics {
-    /// Point-updates whose step was shortened to stay stable: those of single points beyond
-    /// 0.95 of the limit 2 (1 + momentum), and all points' in updates whose
-    /// 4 · learning rate · exaggeration / n is beyond it, where the recursion takes the
-    /// automatic learning rate n / (4 · exaggeration). The map is not touched; a slower
-    /// recursion lags the map a little longer.
+    /// Point-updates whose step was shortened: a rate above 2 (1 − momentum) / (exaggeration ·
+    /// Σ_j p_ij), up to which no sequence of positive curvatures makes the recursion grow. The
+    /// map is not touched; a slower recursion lags it a little longer. Most are shortened
+    /// at the usual settings, where it makes no difference once the map has settled.
     pub limited: u64,
     /// Points whose recursion left the range of numbers: see [`Attribution::overflowed`].
     pub overflowed: u64,
+    /// Points with a derivative of no use: see [`Attribution::unstable`].
+    pub unstable: u64,
     /// Entries of increments that the clip cut.
     pub clipped: u64,
     /// Points that the clip made leave the form of coefficients.
@@ -87,6 +95,28 @@ impl<T: Real> Attribution<T> {
     pub fn n_samples(&self) -> usize {
         self.coefficients.n_samples()
     }
+}
+
+/// Points beyond this multiple of the median are unstable.
+///
+/// Calm points stay within 100 times the median on all beds measured; growth at saddles is
+/// exponential, so that the value hardly matters.
+const UNSTABLE: f64 = 1e3;
+
+/// Points whose coefficients are far beyond the median point's, ascending.
+pub(crate) fn unstable<T: Real>(coefficients: &Coefficients<T>) -> Vec<u32> {
+    let size = |i: usize| -> f64 {
+        let channels = 0..coefficients.channels();
+        channels.flat_map(|k| coefficients.weights(i, k)).map(|w| w.abs_().to_f64()).sum()
+    };
+    let sizes: Vec<f64> = (0..coefficients.n_samples()).map(size).collect();
+    let mut nonzero: Vec<f64> = sizes.iter().copied().filter(|&s| s > 0.0).collect();
+    if nonzero.is_empty() {
+        return Vec::new();
+    }
+    let middle = (nonzero.len() - 1) / 2;
+    let bound = UNSTABLE * *nonzero.select_nth_unstable_by(middle, f64::total_cmp).1;
+    (0u32..).zip(sizes).filter(|&(_, size)| size > bound).map(|(i, _)| i).collect()
 }
 
 /// Root mean square distance from the mean.

@@ -10,7 +10,7 @@ use super::dp::{AffinityDerivative, DpIndex};
 use super::fixed_point::{fixed_point, stability};
 use super::forward::Forward;
 use super::params::{AttributeParams, Derivative};
-use super::result::{Attribution, COLLAPSED, Diagnostics, spread};
+use super::result::{Attribution, COLLAPSED, Diagnostics, spread, unstable};
 use super::rule::{DpForm, Rule};
 use crate::affinity::Affinities;
 use crate::repulsion::RepulsionSums;
@@ -259,9 +259,11 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         if overflowed.len() == coefficients.n_samples() {
             return Err(Error::AttributionOverflow { step, n_samples: overflowed.len() });
         }
+        let unstable = unstable(&coefficients);
         let diagnostics = Diagnostics {
             max_weight: coefficients.max_abs(),
             overflowed: overflowed.len() as u64,
+            unstable: unstable.len() as u64,
             collapsed: seen.diagnostics.spread < COLLAPSED,
             after_exaggeration: !self.steps.is_empty() && step > self.exaggeration_iter,
             ..seen.diagnostics
@@ -274,6 +276,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             coefficients,
             stability: seen.stability,
             overflowed,
+            unstable,
             diagnostics,
             transfer: seen.transfer,
             explicit: seen.explicit,

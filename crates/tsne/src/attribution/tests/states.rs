@@ -79,8 +79,13 @@ fn a_resumed_observer_gives_the_same_bits() {
     }
 }
 
-/// The same run in f32, value by value.
-fn narrowed(path: &Path<2>, params: &AttributeParams, p: &Affinities, x: &Mat<f64>) -> Rows<f32> {
+/// The same run in f32.
+fn narrow(
+    path: &Path<2>,
+    params: &AttributeParams,
+    p: &Affinities,
+    x: &Mat<f64>,
+) -> Attribution<f32> {
     let narrow =
         |y: &[[f64; 2]]| -> Vec<[f32; 2]> { y.iter().map(|y| y.map(|v| v as f32)).collect() };
     let x = Mat::from_fn(x.nrows(), x.ncols(), |i, f| x[(i, f)] as f32);
@@ -117,8 +122,7 @@ fn narrowed(path: &Path<2>, params: &AttributeParams, p: &Affinities, x: &Mat<f6
     let end = narrow(&path.steps[path.steps.len() - 1].y_next);
     let finished =
         Finished { y: &end, edges: &edges, sums: &RepulsionSums::default(), n_steps: 25 };
-    let found = attributor.finish(p, &finished).expect("calm");
-    found[found.len() - 1].project(x.as_ref()).expect("rows")
+    attributor.finish(p, &finished).expect("calm").pop().expect("a step")
 }
 
 /// Single precision: 25 updates of rounding 6e-8, amplified by the recursion.
@@ -129,7 +133,8 @@ fn single_precision_stays_close() {
         let params = params(Formula::Corrected).with_steps(steps.iter().copied());
         let wide = path.attribute(&params, &affinities, &x).expect("calm");
         let wide = wide[wide.len() - 1].project(x.as_ref()).expect("rows");
-        let narrow = narrowed(&path, &params, &affinities, &x);
+        let x32 = Mat::from_fn(150, 5, |i, f| x[(i, f)] as f32);
+        let narrow = narrow(&path, &params, &affinities, &x).project(x32.as_ref()).expect("rows");
         let wide64 = wide.as_slice();
         let narrow64: Vec<f64> = narrow.as_slice().iter().map(|&v| f64::from(v)).collect();
         embex_testkit::assert_close("f32", &narrow64, wide64, 1e-4);
@@ -234,6 +239,50 @@ fn a_point_that_overflows_loses_nobody_else() {
             assert!(values.as_slice().iter().all(|v| v.is_finite()));
         }
     }
+}
+
+/// A point so far out that its Hessian almost vanishes: −H⁻¹ g leaves the range of numbers.
+#[test]
+fn a_flat_fixed_point_overflows_alone() {
+    let (x, affinities, mut path) = setting(40);
+    let last = path.steps.len() - 1;
+    path.steps[last].y_next[70] = [1e152, 0.0];
+    for formula in [Formula::Corrected, Formula::Published] {
+        let params = params(formula).with_derivative(Derivative::FixedPoint);
+        let found = &path.attribute(&params, &affinities, &x).expect("one point")[0];
+        assert_eq!((&found.overflowed[..], found.diagnostics.overflowed), (&[70][..], 1));
+        assert!(!found.unstable.contains(&70) && found.diagnostics.indefinite > 0);
+        let values = found.project(x.as_ref()).expect("finite");
+        assert!(values.row(70).iter().all(|&v| v == 0.0));
+        assert!(values.as_slice().iter().all(|v| v.is_finite()));
+    }
+    // Less far out: finite, and named.
+    path.steps[last].y_next[70] = [1e20, 0.0];
+    let params = params(Formula::Corrected).with_derivative(Derivative::FixedPoint);
+    let found = &path.attribute(&params, &affinities, &x).expect("finite")[0];
+    assert_eq!((&found.unstable[..], found.diagnostics.unstable), (&[70][..], 1));
+    assert!(found.overflowed.is_empty() && found.coefficients.weights(70, 0)[0] != 0.0);
+}
+
+/// Coefficients in range times features of extreme scale: an error that names the point.
+#[test]
+fn projections_that_overflow_are_refused() {
+    let (x, affinities, path) = setting(41);
+    let params = params(Formula::Corrected).with_steps([25]);
+    let mut wild = path.clone();
+    for step in &mut wild.steps[21..] {
+        step.gains[70] = [1e3; 2];
+    }
+    let free = params.with_limit_step(false);
+    let found = &wild.attribute(&free, &affinities, &x).expect("in range")[0];
+    assert!(found.overflowed.is_empty() && found.unstable == [70]);
+    let huge = |size: f64| Mat::from_fn(150, 2, |i, f| if (i, f) == (70, 1) { size } else { 0.0 });
+    let overflow = Err(Error::ProjectionOverflow { row: 70 });
+    assert_eq!(found.project(huge(1e307).as_ref()), overflow);
+    let narrow = narrow(&wild, &free, &affinities, &x);
+    assert!(narrow.overflowed.is_empty());
+    let huge = Mat::from_fn(150, 2, |i, f| huge(1e37)[(i, f)] as f32);
+    assert_eq!(narrow.project(huge.as_ref()), Err(Error::ProjectionOverflow { row: 70 }));
 }
 
 #[test]

@@ -150,3 +150,34 @@ fn limited_steps_agree_and_are_counted() {
     let free = &path.attribute(&free, &affinities, &x).expect("finite in f64")[0];
     assert!(free.diagnostics.max_weight > 1e2 * adjoint.diagnostics.max_weight);
 }
+
+/// Gains of 1, so that a point's rate is beyond its limit in a whole phase or never.
+#[test]
+fn limited_point_updates_are_counted_exactly() {
+    let x = points(40, 4, 12);
+    let affinities = affinities(&x, 12, 6.0);
+    let schedule =
+        Schedule { learning_rate: 3.0, early: 10, n_iter: 35, gains: false, ..Schedule::default() };
+    let path = Path::<2>::run(affinities.edges(), &start(40, 1e-2, 12), &schedule);
+    let beyond = |limit: f64, exaggeration: f64| {
+        let mass = |i: usize| affinities.row(i).1.iter().sum::<f64>();
+        (0..40).filter(|&i| 4.0 * schedule.learning_rate > limit / (exaggeration * mass(i))).count()
+    };
+    let (early, late) = (beyond(1.0, 4.0), beyond(0.4, 1.0));
+    assert!((1..40).contains(&early) && (1..40).contains(&late), "{early} {late}");
+    for steps in [&[35][..], &[10, 35]] {
+        let params = params(Formula::Corrected).with_steps(steps.iter().copied());
+        let found = path.attribute(&params, &affinities, &x).expect("limited");
+        let limited: Vec<u64> = found.iter().map(|a| a.diagnostics.limited).collect();
+        assert_eq!(limited[limited.len() - 1], (10 * early + 25 * late) as u64);
+        assert!(limited.len() == 1 || limited[0] == 10 * early as u64);
+    }
+    // Below every limit the recursion is the free one, bit for bit.
+    let calm = Path { learning_rate: 0.5, ..path };
+    let run = |params: AttributeParams| {
+        calm.attribute(&params.with_steps([35]), &affinities, &x).expect("calm").pop().expect("one")
+    };
+    let limited = run(params(Formula::Corrected));
+    assert_eq!((limited.diagnostics.limited, limited.unstable.len()), (0, 0));
+    assert_eq!(limited, run(params(Formula::Corrected).with_limit_step(false)));
+}
