@@ -59,7 +59,7 @@ pub struct Diagnostics {
     /// Point-updates whose step was shortened: a rate above 2 (1 − momentum) / (exaggeration ·
     /// Σ_j p_ij), up to which no sequence of positive curvatures makes the recursion grow. The
     /// map is not touched; a slower recursion lags it a little longer. Most are shortened
-    /// at the usual settings, where it makes no difference once the map has settled.
+    /// at the usual settings; once the map has settled it makes no difference.
     pub limited: u64,
     /// Points whose recursion left the range of numbers: see [`Attribution::overflowed`].
     pub overflowed: u64,
@@ -99,8 +99,8 @@ impl<T: Real> Attribution<T> {
 
 /// Points beyond this multiple of the median are unstable.
 ///
-/// Calm points stay within 100 times the median on all beds measured; growth at saddles is
-/// exponential, so that the value hardly matters.
+/// At the default settings and 2000 points none passed 90 times the median (six maps); growth at
+/// saddles is exponential, so that the value hardly matters.
 const UNSTABLE: f64 = 1e3;
 
 /// Points whose coefficients are far beyond the median point's, ascending.
