@@ -236,6 +236,9 @@ pub enum Error {
         /// Updates of the run.
         n_steps: usize,
     },
+    /// Another scalar was asked of an attribution that is not of the axes.
+    #[error("only the attribution of the axes tells that of another scalar")]
+    NotOfAxes,
     /// The attribution recursion of every point left the range of numbers.
     #[error(
         "the attributions of all {n_samples} points overflow before step {step}; \

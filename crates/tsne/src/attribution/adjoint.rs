@@ -39,24 +39,19 @@ pub struct Trajectory<T, const C: usize> {
     repulsion: Vec<Vec<T>>,
     /// Per update: the mean term E of the first points, which one quirk needs apart.
     means: Vec<T>,
-    /// Map after the last update: n × C.
-    end: Vec<T>,
 }
 
 impl<T: Real, const C: usize> Trajectory<T, C> {
     /// A record of the first `target` updates of a run of `n_samples` points.
     pub fn new(n_samples: usize, target: usize) -> Self {
-        let blocks = target.div_ceil(LANES);
-        let zeros = |per_point: usize| vec![vec![T::ZERO; n_samples * per_point * LANES]; blocks];
         Self {
             n_samples,
             target,
-            steps: Vec::with_capacity(target),
-            places: zeros(C),
-            gains: zeros(C),
-            repulsion: zeros(C * (C + 1) / 2),
-            means: Vec::with_capacity(target * ZEROED * C),
-            end: vec![T::ZERO; n_samples * C],
+            steps: Vec::new(),
+            places: Vec::new(),
+            gains: Vec::new(),
+            repulsion: Vec::new(),
+            means: Vec::new(),
         }
     }
 
@@ -70,11 +65,6 @@ impl<T: Real, const C: usize> Trajectory<T, C> {
         self.target
     }
 
-    /// The map after the last recorded update.
-    pub fn end(&self) -> Vec<[T; C]> {
-        self.end.chunks_exact(C).map(|row| std::array::from_fn(|c| row[c])).collect()
-    }
-
     /// Bytes that a record of this size takes.
     pub const fn bytes(n_samples: usize, target: usize) -> u64 {
         let per_point = 2 * C + C * (C + 1) / 2;
@@ -83,6 +73,9 @@ impl<T: Real, const C: usize> Trajectory<T, C> {
 
     fn record(&mut self, step: &StepView<'_, T, C>) {
         let (block, lane) = (self.steps.len() / LANES, self.steps.len() % LANES);
+        if lane == 0 {
+            self.add_block();
+        }
         self.steps.push(StepScalars {
             exaggeration: step.exaggeration,
             momentum: step.momentum,
@@ -96,11 +89,15 @@ impl<T: Real, const C: usize> Trajectory<T, C> {
         for i in 0..ZEROED.min(self.n_samples) {
             self.means.extend(step.sums.force[i].map(|f| f * per_z));
         }
-        if self.steps.len() == self.target {
-            for (row, place) in self.end.chunks_exact_mut(C).zip(step.y_next) {
-                row.copy_from_slice(place);
-            }
-        }
+    }
+
+    /// Makes room for another [`LANES`] updates.
+    fn add_block(&mut self) {
+        let zeros = |per_point: usize| vec![T::ZERO; self.n_samples * per_point * LANES];
+        let (places, gains, repulsion) = (zeros(C), zeros(C), zeros(C * (C + 1) / 2));
+        self.places.push(places);
+        self.gains.push(gains);
+        self.repulsion.push(repulsion);
     }
 
     /// E of point `i < ZEROED` at update `t`.
@@ -176,6 +173,8 @@ struct Rowset<'w, T, const C: usize, const K: usize> {
     weights: Vec<&'w mut [T]>,
     /// f̄ and v̄ of each row.
     state: Vec<[[[T; C]; K]; 2]>,
+    /// Σ_j p_ij of each row.
+    mass: Vec<T>,
     stability: Vec<f64>,
     limited: u64,
     /// g of each entry of a row, over the lanes.
@@ -256,6 +255,7 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
             Rowset {
                 first,
                 state: (first..first + rows.len()).map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
+                mass: (first..first + rows.len()).map(|i| row_mass(edges, i)).collect(),
                 stability: vec![0.0; rows.len()],
                 weights: rows,
                 limited: 0,
@@ -272,7 +272,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         for r in 0..set.weights.len() {
             let i = set.first + r;
             let attraction = self.attract(edges, i, &mut set.kernel);
-            let b = self.back(i, r, row_mass(edges, i), &attraction, set);
+            let b = self.back(i, r, &attraction, set);
             self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);
         }
     }
@@ -335,7 +335,6 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         &self,
         i: usize,
         r: usize,
-        mass: T,
         attraction: &(Lane<T>, [[Lane<T>; C]; C]),
         set: &mut Rowset<'_, T, C, K>,
     ) -> [[Lane<T>; C]; K] {
@@ -346,7 +345,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
             if step + 1 == self.trajectory.n_recorded() {
                 set.stability[r] = 4.0 * smallest(&a);
             }
-            let (rates, limited) = factors.stable_rates(&a, self.gains(i, t), mass);
+            let (rates, limited) = factors.stable_rates(&a, self.gains(i, t), set.mass[r]);
             set.limited += u64::from(limited);
             let [f, v] = &mut set.state[r];
             for k in 0..K {

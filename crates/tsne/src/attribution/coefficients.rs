@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::dp::{AffinityDerivative, DpScratch};
-use super::panel::{Panel, PerRow, Tile, by_panels};
+use super::panel::{Panel, Panels, PerRow, Tile};
 use crate::{Error, Result};
 
 /// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j).
@@ -44,6 +44,19 @@ impl<T: Real> Coefficients<T> {
         debug_assert_eq!(weights.len(), affinities.n_edges());
         let (starts, columns) = (affinities.starts.clone(), affinities.columns.clone());
         Self { starts, columns, channels: 1, weights }
+    }
+
+    /// Σ_a seed_ika w_ija for every channel k; `seeds` is n × `channels` × own channels.
+    pub(crate) fn combined(&self, seeds: &[T], channels: usize) -> Self {
+        let mut weights = vec![T::ZERO; self.columns.len() * channels];
+        let rows = split_rows(&mut weights, &self.starts, channels);
+        rows.into_par_iter().for_each(|(i, row)| {
+            let width = channels * self.channels;
+            let own = &self.weights[self.entries(i)];
+            combine(own, &seeds[i * width..(i + 1) * width], self.channels, row);
+        });
+        let (starts, columns) = (self.starts.clone(), self.columns.clone());
+        Self { starts, columns, channels, weights }
     }
 
     /// Number of samples.
@@ -106,10 +119,10 @@ impl<T: Real> Coefficients<T> {
     /// [`embex_linalg::Error::LengthMismatch`] on the number of rows, `NotFinite`, `Empty`.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
         self.check_features(features)?;
-        let x = RowsOf::new(features);
+        let x = Panels::new(RowsOf::new(features));
         let width = self.channels * x.n_cols();
         let mut out = Rows::zeros(self.n_samples(), width);
-        by_panels(&x, 0, (out.as_mut_slice(), width), self);
+        x.show(0, (out.as_mut_slice(), width), self);
         Ok(out)
     }
 
@@ -126,6 +139,16 @@ impl<T: Real> PerRow<T> for Coefficients<T> {
         for (channel, values) in out.chunks_exact_mut(n_cols).enumerate() {
             let values = &mut values[panel.columns()];
             values.copy_from_slice(&self.project_tile(panel, i, channel)[..values.len()]);
+        }
+    }
+}
+
+/// Σ_a seed_ka values_a for every channel k, into `out`; channel after channel on both sides.
+pub(crate) fn combine<T: Real>(values: &[T], seeds: &[T], n_channels: usize, out: &mut [T]) {
+    let width = values.len() / n_channels;
+    for (out, seeds) in out.chunks_exact_mut(width.max(1)).zip(seeds.chunks_exact(n_channels)) {
+        for (values, &seed) in values.chunks_exact(width.max(1)).zip(seeds) {
+            out.iter_mut().zip(values).for_each(|(sum, &v)| *sum += seed * v);
         }
     }
 }

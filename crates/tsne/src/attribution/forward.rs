@@ -48,6 +48,9 @@ struct RowBlock<T> {
     stability: Vec<f64>,
     explicit: Vec<Explicit<T>>,
     limited: u64,
+    /// Σ_j p_ij of each row.
+    #[cfg_attr(feature = "serde", serde(skip, default = "Vec::new"))]
+    mass: Vec<T>,
     /// Per group of the row at hand: φ of each axis, then p.
     #[cfg_attr(feature = "serde", serde(skip, default = "Vec::new"))]
     scratch: Vec<Lane<T>>,
@@ -84,6 +87,11 @@ impl<T: Real, const C: usize> Forward<T, C> {
             blocks: (0..n).step_by(ROWS).map(block).collect(),
             clip,
         }
+    }
+
+    /// Bytes that the state of so many entries of P takes, but for padding.
+    pub(crate) const fn bytes(n_entries: usize) -> u64 {
+        (n_entries * 2 * C * size_of::<T>()) as u64
     }
 
     /// Updates followed.
@@ -221,6 +229,7 @@ impl<T: Real> RowBlock<T> {
             stability: vec![0.0; n_rows],
             explicit: Vec::new(),
             limited: 0,
+            mass: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -232,6 +241,10 @@ impl<T: Real> RowBlock<T> {
     #[inline(always)]
     fn advance<const C: usize>(&mut self, update: &Update<'_, T, C>) {
         // Allocates at the first update, or the first after a resume, only.
+        if self.mass.is_empty() {
+            let rows = self.first..self.first + self.stability.len();
+            self.mass = rows.map(|i| row_mass(update.view.edges, i)).collect();
+        }
         self.scratch.resize(self.longest() * (C + 1), [T::ZERO; LANES]);
         for r in 0..self.stability.len() {
             self.advance_row(update, r);
@@ -243,8 +256,7 @@ impl<T: Real> RowBlock<T> {
         let i = self.first + r;
         let a = self.matrix(update, r);
         let gains = gains_of(update.rule, update.view.gains, i);
-        let mass = row_mass(update.view.edges, i);
-        let (rates, limited) = update.factors.stable_rates(&a, gains, mass);
+        let (rates, limited) = update.factors.stable_rates(&a, gains, self.mass[r]);
         self.limited += u64::from(limited);
         if update.last {
             self.stability[r] = 4.0 * smallest(&a);

@@ -5,6 +5,8 @@
 //! packed line by line, stays near the processor. A value is summed over the partners in their
 //! order, whatever the panels, tasks and blocks.
 
+use std::ops::Range;
+
 use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -17,11 +19,18 @@ pub(crate) const TILE: usize = 64;
 /// Rows per task; any value gives the same bits.
 const ROWS: usize = 32;
 
-/// A panel is packed if at least one row in so many is asked for; packing visits all.
-pub(crate) const PACKED_SHARE: usize = 8;
+/// Panels are packed if at least one row in so many is asked for; packing visits all.
+const PACKED_SHARE: usize = 8;
 
 /// Some columns of one row, padded with zeros.
 pub(crate) type Tile<T> = [T; TILE];
+
+/// All rows, by panels.
+pub(crate) struct Panels<'a, T> {
+    x: RowsOf<'a, T>,
+    /// The only panel, where there is but one.
+    only: Vec<Tile<T>>,
+}
 
 /// The columns from `first` on of all rows.
 pub(crate) struct Panel<'a, T> {
@@ -39,34 +48,64 @@ pub(crate) trait PerRow<T>: Sync {
     fn take(&self, panel: &Panel<'_, T>, i: usize, out: &mut [T]);
 }
 
-/// Shows every panel to the rows from `first_row` on, each with its `width` values in `out`.
-pub(crate) fn by_panels<T: Real>(
-    x: &RowsOf<'_, T>,
-    first_row: usize,
-    (out, width): (&mut [T], usize),
-    rows: &impl PerRow<T>,
-) {
-    let n = x.n_rows();
-    let is_packed = out.len() / width * PACKED_SHARE >= n;
-    let mut packed = vec![[T::ZERO; TILE]; if is_packed { n } else { 0 }];
-    let arch = Arch::new();
-    for first in (0..x.n_cols()).step_by(TILE) {
-        packed.par_chunks_mut(ROWS).enumerate().for_each(|(block, lines)| {
-            for (r, line) in lines.iter_mut().enumerate() {
-                *line = cut(x.row(block * ROWS + r), first);
-            }
-        });
-        let panel = Panel { x, packed: &packed, first };
-        out.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, out)| {
-            let first_row = first_row + block * ROWS;
-            arch.dispatch(Block { panel: &panel, rows, first_row, width, out });
-        });
+impl<'a, T: Real> Panels<'a, T> {
+    pub(crate) fn new(x: RowsOf<'a, T>) -> Self {
+        let mut only = Vec::new();
+        if x.n_cols() <= TILE {
+            pack(&x, 0, &mut only);
+        }
+        Self { x, only }
+    }
+
+    pub(crate) fn n_cols(&self) -> usize {
+        self.x.n_cols()
+    }
+
+    /// Shows every panel to the rows from `first_row` on, each with its `width` values in `out`.
+    ///
+    /// For many rows panel after panel, packed; for a few row after row.
+    pub(crate) fn show(
+        &self,
+        first_row: usize,
+        (out, width): (&mut [T], usize),
+        rows: &impl PerRow<T>,
+    ) {
+        let Self { x, only } = self;
+        let few = out.len() / width * PACKED_SHARE < x.n_rows();
+        let mut pass = |packed: &[Tile<T>], panels: Range<usize>| {
+            let arch = Arch::new();
+            out.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, out)| {
+                let first_row = first_row + block * ROWS;
+                let panels = panels.clone();
+                arch.dispatch(Block { x, packed, panels, rows, first_row, width, out });
+            });
+        };
+        if few || !only.is_empty() {
+            return pass(only, 0..x.n_cols());
+        }
+        let mut packed = Vec::new();
+        for first in (0..x.n_cols()).step_by(TILE) {
+            pack(x, first, &mut packed);
+            pass(&packed, first..first + TILE);
+        }
     }
 }
 
-/// One task's rows.
+/// Packs the columns from `first` on into a line per row.
+fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, lines: &mut Vec<Tile<T>>) {
+    lines.resize(x.n_rows(), [T::ZERO; TILE]);
+    lines.par_chunks_mut(ROWS).enumerate().for_each(|(block, lines)| {
+        for (r, line) in lines.iter_mut().enumerate() {
+            *line = cut(x.row(block * ROWS + r), first);
+        }
+    });
+}
+
+/// One task's rows and the columns of their panels.
 struct Block<'a, T, R> {
-    panel: &'a Panel<'a, T>,
+    x: &'a RowsOf<'a, T>,
+    packed: &'a [Tile<T>],
+    panels: Range<usize>,
     rows: &'a R,
     first_row: usize,
     width: usize,
@@ -78,8 +117,11 @@ impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, T, R> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
+        let Self { x, packed, .. } = self;
         for (r, out) in self.out.chunks_exact_mut(self.width).enumerate() {
-            self.rows.take(self.panel, self.first_row + r, out);
+            for first in self.panels.clone().step_by(TILE) {
+                self.rows.take(&Panel { x, packed, first }, self.first_row + r, out);
+            }
         }
     }
 }
@@ -99,7 +141,7 @@ pub(crate) fn cut<T: Real>(row: &[T], first: usize) -> Tile<T> {
 impl<T: Real> Panel<'_, T> {
     /// Columns of this panel.
     #[inline(always)]
-    pub(crate) fn columns(&self) -> std::ops::Range<usize> {
+    pub(crate) fn columns(&self) -> Range<usize> {
         self.first..self.x.n_cols().min(self.first + TILE)
     }
 

@@ -326,6 +326,15 @@ impl Scalar {
         }
     }
 
+    /// [`Self::seeds`] at a map of `axes` columns, row after row.
+    pub(crate) fn seeds_at<T: Real>(&self, map: &[T], axes: usize) -> Vec<T> {
+        match axes {
+            1 => self.seeds(map.as_chunks::<1>().0),
+            2 => self.seeds(map.as_chunks::<2>().0),
+            _ => self.seeds(map.as_chunks::<3>().0),
+        }
+    }
+
     /// Derivatives of the channels by y_i: n × channels × C, row after row.
     ///
     /// For a scalar that passed [`Self::check`].

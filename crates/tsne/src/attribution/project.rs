@@ -5,7 +5,7 @@ use embex_linalg::{MemoryBudget, Real, Rows};
 use rayon::prelude::*;
 
 use super::coefficients::RowsOf;
-use super::panel::{PACKED_SHARE, Panel, PerRow, TILE, Tile, by_panels, cut};
+use super::panel::{Panel, Panels, PerRow, TILE, Tile, cut};
 use super::params::Scalar;
 use super::result::Attribution;
 use crate::{Error, Metric, Result};
@@ -22,7 +22,7 @@ const CHECKED: usize = 1 << 14;
 /// A feature space, ready to be projected into.
 struct Space<'a, T> {
     /// Rows whose differences count: unit rows for the cosine metric.
-    x: RowsOf<'a, T>,
+    x: Panels<'a, T>,
     /// 1 / |x_i| for the cosine metric, else empty.
     per_length: Vec<T>,
     /// Derivative of the start by a row: C × D.
@@ -82,8 +82,7 @@ impl<T: Real> Attribution<T> {
         self.project_space(&self.space(features, Some(start))?)
     }
 
-    /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows, up to
-    /// an eighth of all: the fewer, the slower.
+    /// [`Self::project`] in blocks of rows, in order, as many at once as the budget allows.
     ///
     /// `sink` is given the first row of a block and its entries. The same bits for any budget.
     ///
@@ -98,8 +97,8 @@ impl<T: Real> Attribution<T> {
         let space = self.space(features, None)?;
         let width = self.values_per_feature() * space.x.n_cols();
         let block = (ROWS * width * size_of::<T>()) as u64;
-        let wanted = self.n_samples().div_ceil(PACKED_SHARE * ROWS);
-        let rows = (ROWS * budget.blocks_in_flight(block, wanted)).min(self.n_samples());
+        let in_flight = budget.blocks_in_flight(block, 4 * rayon::current_num_threads());
+        let rows = (ROWS * in_flight).min(self.n_samples());
         let mut buffer = vec![T::ZERO; rows * width];
         for first in (0..self.n_samples()).step_by(rows) {
             let part = &mut buffer[..rows.min(self.n_samples() - first) * width];
@@ -145,7 +144,7 @@ impl<T: Real> Attribution<T> {
             }
             _ => (RowsOf::new(features), Vec::new()),
         };
-        Ok(Space { x, per_length, start: start.map(Rows::copy_from) })
+        Ok(Space { x: Panels::new(x), per_length, start: start.map(Rows::copy_from) })
     }
 
     /// Values of the rows from `first` that `out` holds.
@@ -155,10 +154,10 @@ impl<T: Real> Attribution<T> {
         let mut along = Vec::new();
         if !space.per_length.is_empty() {
             along = vec![T::ZERO; out.len() / width * channels];
-            by_panels(&space.x, first, (&mut along, channels), &Along(self));
+            space.x.show(first, (&mut along, channels), &Along(self));
         }
         let way = Way { attribution: self, space, first, along };
-        by_panels(&space.x, first, (out, width), &way);
+        space.x.show(first, (out, width), &way);
         let bad = out
             .par_chunks(CHECKED)
             .position_first(|part| !part.iter().fold(true, |ok, v| ok & v.is_finite_()));

@@ -2,9 +2,9 @@
 
 use embex_linalg::Real;
 
-use super::coefficients::Coefficients;
+use super::coefficients::{Coefficients, combine, in_range};
 use super::params::{Mode, Scalar};
-use crate::Metric;
+use crate::{Error, Metric, Result};
 
 /// Maps narrower than this have fallen together: their derivatives are of rounding size.
 pub(crate) const COLLAPSED: f64 = 1e-10;
@@ -45,6 +45,8 @@ pub struct Attribution<T> {
     pub unstable: Vec<u32>,
     /// What happened on the way.
     pub diagnostics: Diagnostics,
+    /// The map at the step: n × C.
+    pub(crate) map: Vec<T>,
     /// Derivatives of the channels by the start: n × channels × C, or empty.
     pub(crate) transfer: Vec<T>,
     /// Rows that a clip took out of the coefficients, with their values in the given features.
@@ -95,6 +97,101 @@ impl<T: Real> Attribution<T> {
     pub fn n_samples(&self) -> usize {
         self.coefficients.n_samples()
     }
+
+    /// The attribution of another scalar of y_i at this step, from that of the axes.
+    ///
+    /// Σ_c ∂s/∂y_ic · (the attribution of axis c): one recording of [`Scalar::Axes`] serves every
+    /// scalar, to rounding as if it had been recorded itself. A point that overflowed in an axis
+    /// stays overflowed.
+    ///
+    /// # Errors
+    /// [`Error::NotOfAxes`] unless this is of [`Scalar::Axes`] or [`Scalar::JacobianNorm`]; what
+    /// [`Scalar::check`] refuses; [`Error::AttributionOverflow`].
+    ///
+    /// # Example
+    /// ```
+    /// use embex_linalg::{faer::Mat, progress::Silent};
+    /// use embex_tsne::attribution::{AttributeParams, Attributor, Scalar};
+    /// use embex_tsne::{Affinities, Optimizer, TsneParams, init};
+    /// let x = Mat::from_fn(40, 3, |i, d| ((i * 7 + d * 13) % 11 + i / 20) as f64);
+    /// let affinities = Affinities::from_neighbours(embex_trees::knn(x.as_ref(), 16).unwrap(), 5.0)?;
+    /// let params = TsneParams::default().with_n_iter(60).with_exaggeration_iter(40);
+    /// let axes = AttributeParams::default().with_scalar(Scalar::Axes);
+    /// let attributor = Attributor::new(&axes, &params, &affinities, x.as_ref())?;
+    /// let mut run = Optimizer::new(&affinities, &params, init::random::<f64, 2>(40, 1))?;
+    /// let axes = attributor.run(&mut run, &mut Silent)?.attributions.remove(0);
+    /// let length = axes.of_scalar(Scalar::NormSq)?;
+    /// assert_eq!((axes.values_per_feature(), length.values_per_feature()), (2, 1));
+    /// # Ok::<(), embex_tsne::Error>(())
+    /// ```
+    pub fn of_scalar(&self, scalar: Scalar) -> Result<Self> {
+        if !matches!(self.scalar, Scalar::Axes | Scalar::JacobianNorm) {
+            return Err(Error::NotOfAxes);
+        }
+        let axes = self.coefficients.channels();
+        scalar.check(self.n_samples(), axes)?;
+        let (seeds, channels) = (scalar.seeds_at(&self.map, axes), scalar.channels(axes));
+        let seeds_of = |i: usize| &seeds[i * channels * axes..(i + 1) * channels * axes];
+        let mut transfer = vec![T::ZERO; self.transfer.len() / axes * channels];
+        let starts = self.transfer.chunks_exact(axes * axes);
+        for (i, (own, out)) in starts.zip(transfer.chunks_exact_mut(channels * axes)).enumerate() {
+            combine(own, seeds_of(i), axes, out);
+        }
+        let explicit = |(i, values): &(usize, Vec<T>)| {
+            let mut out = vec![T::ZERO; values.len() / axes * channels];
+            combine(values, seeds_of(*i), axes, &mut out);
+            (*i, out)
+        };
+        let mut derived = Self {
+            coefficients: self.coefficients.combined(&seeds, channels),
+            transfer,
+            explicit: self.explicit.iter().map(explicit).collect(),
+            scalar,
+            map: self.map.clone(),
+            stability: self.stability.clone(),
+            overflowed: self.overflowed.clone(),
+            unstable: Vec::new(),
+            ..*self
+        };
+        derived.check_range()?;
+        Ok(derived)
+    }
+
+    /// Zeroes all parts of the points that left the range and names them, and names the unstable
+    /// ones; zeroes in the coefficients those that a clip made explicit. Points that were named
+    /// for overflow before stay so.
+    ///
+    /// # Errors
+    /// [`Error::AttributionOverflow`] if no point is left.
+    pub(crate) fn check_range(&mut self) -> Result<()> {
+        let (n, step) = (self.n_samples(), self.step);
+        self.explicit.iter().for_each(|(i, _)| self.coefficients.clear_row(*i));
+        let mut out: Vec<usize> = (0..n).filter(|&i| !self.coefficients.row_in_range(i)).collect();
+        let explicit = self.explicit.iter().filter(|(_, values)| !in_range(values));
+        out.extend(explicit.map(|&(i, _)| i));
+        let width = (self.transfer.len() / n).max(1);
+        let starts = self.transfer.chunks_exact(width).enumerate();
+        out.extend(starts.filter(|(_, t)| !in_range(t)).map(|(i, _)| i));
+        out.extend(self.overflowed.iter().map(|&i| i as usize));
+        out.sort_unstable();
+        out.dedup();
+        for &i in &out {
+            self.coefficients.clear_row(i);
+            if let Some(start) = self.transfer.chunks_exact_mut(width).nth(i) {
+                start.fill(T::ZERO);
+            }
+        }
+        self.explicit.retain(|(i, _)| out.binary_search(i).is_err());
+        if out.len() == n {
+            return Err(Error::AttributionOverflow { step, n_samples: n });
+        }
+        self.overflowed = out.into_iter().map(|i| i as u32).collect();
+        self.unstable = unstable(&self.coefficients);
+        self.diagnostics.overflowed = self.overflowed.len() as u64;
+        self.diagnostics.unstable = self.unstable.len() as u64;
+        self.diagnostics.max_weight = self.coefficients.max_abs();
+        Ok(())
+    }
 }
 
 /// Points beyond this multiple of the median are unstable.
@@ -104,7 +201,7 @@ impl<T: Real> Attribution<T> {
 const UNSTABLE: f64 = 1e3;
 
 /// Points whose coefficients are far beyond the median point's, ascending.
-pub(crate) fn unstable<T: Real>(coefficients: &Coefficients<T>) -> Vec<u32> {
+fn unstable<T: Real>(coefficients: &Coefficients<T>) -> Vec<u32> {
     let size = |i: usize| -> f64 {
         let channels = 0..coefficients.channels();
         channels.flat_map(|k| coefficients.weights(i, k)).map(|w| w.abs_().to_f64()).sum()

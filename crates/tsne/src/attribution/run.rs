@@ -5,12 +5,12 @@ use embex_linalg::{Progress, Real};
 
 use super::adjoint::{Swept, Trajectory, sweep};
 use super::clip::Clip;
-use super::coefficients::{Coefficients, in_range};
+use super::coefficients::Coefficients;
 use super::dp::{AffinityDerivative, DpIndex};
 use super::fixed_point::{fixed_point, stability};
 use super::forward::Forward;
 use super::params::{AttributeParams, Derivative};
-use super::result::{Attribution, COLLAPSED, Diagnostics, spread, unstable};
+use super::result::{Attribution, COLLAPSED, Diagnostics, spread};
 use super::rule::{DpForm, Rule};
 use crate::affinity::Affinities;
 use crate::repulsion::RepulsionSums;
@@ -41,11 +41,19 @@ enum Recursion<T, const C: usize> {
     Forward(Box<Forward<T, C>>),
 }
 
+/// Largest record of a run, in bytes, that the adjoint keeps where the forward recursion's state
+/// is smaller.
+///
+/// The record grows with the step, the forward state does not; the adjoint is about twice as fast.
+const LARGEST_RECORD: u64 = 256 << 20;
+
 /// What a step left behind.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Seen<T> {
     step: usize,
+    /// The map: n × C.
+    map: Vec<T>,
     /// Weights on the entries of P, per row channels × entries.
     weights: Vec<T>,
     transfer: Vec<T>,
@@ -102,7 +110,9 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         let steps = steps_of(params, tsne)?;
         let recursion = match (params.mode.derivative, steps.as_slice(), params.clip) {
             (Derivative::FixedPoint, ..) => Recursion::None,
-            (Derivative::Restricted, &[step], None) => {
+            (Derivative::Restricted, &[step], None)
+                if Self::records(step, affinities.n_samples(), affinities.n_edges()) =>
+            {
                 Recursion::Adjoint(Trajectory::new(affinities.n_samples(), step))
             }
             (Derivative::Restricted, ..) => {
@@ -120,6 +130,18 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             seen: Vec::new(),
             starts: affinities.starts.clone(),
         })
+    }
+
+    /// Whether one step is recorded for the adjoint.
+    fn records(step: usize, n_samples: usize, n_entries: usize) -> bool {
+        let forward = Forward::<T, C>::bytes(n_entries);
+        Trajectory::<T, C>::bytes(n_samples, step) <= forward.max(LARGEST_RECORD)
+    }
+
+    /// Whether all steps were seen, so that the run's rest is not looked at and
+    /// [`Self::attributions`] has all it needs; never with the fixed point.
+    pub fn is_done(&self) -> bool {
+        !self.steps.is_empty() && self.seen.len() == self.steps.len()
     }
 
     /// Steps that will be attributed; empty for the fixed point.
@@ -176,33 +198,47 @@ impl<T: Real, const C: usize> Attributor<T, C> {
     /// Turns what was seen into attributions, one per step in ascending order.
     ///
     /// # Errors
-    /// [`Error::StepNotReached`] if the run ended before a step,
-    /// [`Error::AttributionOverflow`] if the recursion of every point left the range of numbers;
-    /// single points are zeroed and named in [`Attribution::overflowed`].
+    /// As [`Self::attributions`].
     pub fn finish(
         mut self,
         affinities: &Affinities,
         finished: &Finished<'_, T, C>,
     ) -> Result<Vec<Attribution<T>>> {
-        let channels = self.params.scalar.channels(C);
-        let seen = match std::mem::replace(&mut self.recursion, Recursion::None) {
-            Recursion::None if self.steps.is_empty() => {
-                vec![self.at_fixed_point(finished, channels)?]
-            }
-            Recursion::Adjoint(trajectory) => {
-                vec![self.swept(&trajectory, finished, channels)?]
-            }
-            Recursion::None | Recursion::Forward(_) => std::mem::take(&mut self.seen),
-        };
-        if let Some(&step) = self.steps.iter().find(|&&s| s > finished.n_steps) {
-            return Err(Error::StepNotReached { step, n_steps: finished.n_steps });
+        if self.steps.is_empty() {
+            let seen = self.at_fixed_point(finished)?;
+            self.seen.push(seen);
         }
-        let index = DpIndex::new(affinities, DpForm::of(&self.params))?;
-        let derivative = AffinityDerivative::new(affinities, &index)?;
-        seen.into_iter().map(|seen| self.attribution(seen, &derivative, channels)).collect()
+        self.attributions(affinities)
     }
 
-    fn at_fixed_point(&self, f: &Finished<'_, T, C>, channels: usize) -> Result<Seen<T>> {
+    /// The attributions at the steps seen, one per step in ascending order: [`Self::finish`] before
+    /// the end of the run, once [`Self::is_done`]; none for the fixed point.
+    ///
+    /// # Errors
+    /// [`Error::StepNotReached`] if a step was not seen,
+    /// [`Error::AttributionOverflow`] if the recursion of every point left the range of numbers;
+    /// single points are zeroed and named in [`Attribution::overflowed`].
+    pub fn attributions(mut self, affinities: &Affinities) -> Result<Vec<Attribution<T>>> {
+        if let Some(&step) = self.steps.get(self.seen.len()) {
+            return Err(Error::StepNotReached { step, n_steps: self.n_followed() });
+        }
+        let seen = std::mem::take(&mut self.seen);
+        let index = DpIndex::new(affinities, DpForm::of(&self.params))?;
+        let derivative = AffinityDerivative::new(affinities, &index)?;
+        seen.into_iter().map(|seen| self.attribution(seen, &derivative)).collect()
+    }
+
+    /// Updates followed so far.
+    fn n_followed(&self) -> usize {
+        match &self.recursion {
+            Recursion::None => self.seen.last().map_or(0, |seen| seen.step),
+            Recursion::Adjoint(trajectory) => trajectory.n_recorded(),
+            Recursion::Forward(forward) => forward.n_done(),
+        }
+    }
+
+    fn at_fixed_point(&self, f: &Finished<'_, T, C>) -> Result<Seen<T>> {
+        let channels = self.params.scalar.channels(C);
         let seeds = self.params.scalar.seeds(f.y);
         let zeroed = Rule::of(&self.params).zeroed;
         let found = fixed_point(f.y, f.edges, f.sums, &seeds, channels, zeroed);
@@ -214,6 +250,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         };
         Ok(Seen {
             step: f.n_steps,
+            map: f.y.concat(),
             weights: found.weights,
             transfer: Vec::new(),
             stability: stability(f.y, f.edges, f.sums, 1.0)?,
@@ -222,75 +259,76 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         })
     }
 
-    fn swept(
-        &self,
-        trajectory: &Trajectory<T, C>,
-        finished: &Finished<'_, T, C>,
-        channels: usize,
-    ) -> Result<Seen<T>> {
-        if trajectory.n_recorded() < trajectory.target() {
-            let (step, n_steps) = (trajectory.target(), trajectory.n_recorded());
-            return Err(Error::StepNotReached { step, n_steps });
-        }
-        let end = trajectory.end();
-        let seeds = self.params.scalar.seeds(&end);
-        let rule = Rule::of(&self.params);
-        let swept = match channels {
-            1 => sweep::<T, C, 1>(trajectory, finished.edges, rule, &seeds),
-            _ => sweep::<T, C, C>(trajectory, finished.edges, rule, &seeds),
-        };
-        let Swept { weights, transfer, stability, limited } = swept;
-        let diagnostics = Diagnostics { limited, spread: spread(&end), ..Diagnostics::default() };
-        let transfer = if self.params.init_jacobian { transfer } else { Vec::new() };
-        let (step, explicit) = (trajectory.target(), Vec::new());
-        Ok(Seen { step, weights, transfer, stability, explicit, diagnostics })
-    }
-
     fn attribution(
         &self,
-        mut seen: Seen<T>,
+        seen: Seen<T>,
         derivative: &AffinityDerivative<'_>,
-        channels: usize,
     ) -> Result<Attribution<T>> {
-        let step = seen.step;
-        let weights = std::mem::take(&mut seen.weights);
-        let mut coefficients = Coefficients::from_sensitivities(derivative, channels, weights);
-        let overflowed = seen.zero_overflowed(&mut coefficients);
-        if overflowed.len() == coefficients.n_samples() {
-            return Err(Error::AttributionOverflow { step, n_samples: overflowed.len() });
-        }
-        let unstable = unstable(&coefficients);
+        let channels = self.params.scalar.channels(C);
         let diagnostics = Diagnostics {
-            max_weight: coefficients.max_abs(),
-            overflowed: overflowed.len() as u64,
-            unstable: unstable.len() as u64,
             collapsed: seen.diagnostics.spread < COLLAPSED,
-            after_exaggeration: !self.steps.is_empty() && step > self.exaggeration_iter,
+            after_exaggeration: !self.steps.is_empty() && seen.step > self.exaggeration_iter,
             ..seen.diagnostics
         };
-        Ok(Attribution {
+        let mut attribution = Attribution {
             mode: self.params.mode,
             scalar: self.params.scalar.clone(),
-            step,
+            step: seen.step,
             metric: self.metric,
-            coefficients,
+            coefficients: Coefficients::from_sensitivities(derivative, channels, seen.weights),
             stability: seen.stability,
-            overflowed,
-            unstable,
+            overflowed: Vec::new(),
+            unstable: Vec::new(),
             diagnostics,
+            map: seen.map,
             transfer: seen.transfer,
             explicit: seen.explicit,
-        })
+        };
+        attribution.check_range()?;
+        Ok(attribution)
     }
 
-    /// Takes note of a step that the forward recursion has just reached.
-    fn note(&mut self, y: &[[T; C]]) {
-        let Recursion::Forward(forward) = &self.recursion else { return };
+    /// Takes note of a step that has just been reached; the recursion goes with the last.
+    fn note(&mut self, step: &StepView<'_, T, C>) {
+        let seen = match &self.recursion {
+            Recursion::None => return,
+            Recursion::Adjoint(trajectory) => self.swept(trajectory, step),
+            Recursion::Forward(forward) => self.followed(forward, step.y_next),
+        };
+        self.seen.push(seen);
+        if self.is_done() {
+            self.recursion = Recursion::None;
+        }
+    }
+
+    fn swept(&self, trajectory: &Trajectory<T, C>, step: &StepView<'_, T, C>) -> Seen<T> {
+        let channels = self.params.scalar.channels(C);
+        let seeds = self.params.scalar.seeds(step.y_next);
+        let rule = Rule::of(&self.params);
+        let swept = match channels {
+            1 => sweep::<T, C, 1>(trajectory, step.edges, rule, &seeds),
+            _ => sweep::<T, C, C>(trajectory, step.edges, rule, &seeds),
+        };
+        let Swept { weights, transfer, stability, limited } = swept;
+        let spread = spread(step.y_next);
+        Seen {
+            step: trajectory.target(),
+            map: step.y_next.concat(),
+            weights,
+            transfer: if self.params.init_jacobian { transfer } else { Vec::new() },
+            stability,
+            explicit: Vec::new(),
+            diagnostics: Diagnostics { limited, spread, ..Diagnostics::default() },
+        }
+    }
+
+    fn followed(&self, forward: &Forward<T, C>, y: &[[T; C]]) -> Seen<T> {
         let channels = self.params.scalar.channels(C);
         let seeds = self.params.scalar.seeds(y);
         let explicit = forward.explicit_rows(&seeds, channels);
-        self.seen.push(Seen {
+        Seen {
             step: forward.n_done(),
+            map: y.concat(),
             weights: forward.sensitivities(&self.starts, &seeds, channels),
             transfer: forward.transfer(&seeds, channels),
             stability: forward.stability(),
@@ -302,32 +340,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
                 ..Diagnostics::default()
             },
             explicit,
-        });
-    }
-}
-
-impl<T: Real> Seen<T> {
-    /// Zeroes all parts of the points that left the range, ascending, and those that a clip made
-    /// explicit in the coefficients.
-    fn zero_overflowed(&mut self, coefficients: &mut Coefficients<T>) -> Vec<u32> {
-        self.explicit.iter().for_each(|(i, _)| coefficients.clear_row(*i));
-        let n = coefficients.n_samples();
-        let mut out: Vec<usize> = (0..n).filter(|&i| !coefficients.row_in_range(i)).collect();
-        let explicit = self.explicit.iter().filter(|(_, values)| !in_range(values));
-        out.extend(explicit.map(|&(i, _)| i));
-        let width = (self.transfer.len() / n).max(1);
-        let starts = self.transfer.chunks_exact(width).enumerate();
-        out.extend(starts.filter(|(_, t)| !in_range(t)).map(|(i, _)| i));
-        out.sort_unstable();
-        out.dedup();
-        for &i in &out {
-            coefficients.clear_row(i);
-            if let Some(start) = self.transfer.chunks_exact_mut(width).nth(i) {
-                start.fill(T::ZERO);
-            }
         }
-        self.explicit.retain(|(i, _)| out.binary_search(i).is_err());
-        out.into_iter().map(|i| i as u32).collect()
     }
 }
 
@@ -342,15 +355,13 @@ impl<T: Real, const C: usize> StepObserver<T, C> for Attributor<T, C> {
 
     fn observe(&mut self, step: &StepView<'_, T, C>) {
         match &mut self.recursion {
-            Recursion::None => {}
+            Recursion::None => return,
             Recursion::Adjoint(trajectory) => trajectory.observe(step),
-            Recursion::Forward(forward) => {
-                forward.observe(step);
-                let done = forward.n_done();
-                if done == step.iteration + 1 && self.steps.binary_search(&done).is_ok() {
-                    self.note(step.y_next);
-                }
-            }
+            Recursion::Forward(forward) => forward.observe(step),
+        }
+        let done = step.iteration + 1;
+        if self.n_followed() == done && self.steps.get(self.seen.len()) == Some(&done) {
+            self.note(step);
         }
     }
 }

@@ -368,3 +368,27 @@ fn panels_give_the_sum_by_definition() {
         }
     }
 }
+
+/// Once its steps are seen, an attributor keeps one number per entry and channel, looks at no
+/// further update and gives what it would give at the end.
+#[test]
+fn a_seen_step_frees_what_led_to_it() {
+    let (x, affinities, path) = setting(42);
+    let tsne = TsneParams::default().with_n_iter(25).with_exaggeration_iter(18);
+    for steps in [&[18][..], &[9, 18]] {
+        let params = params(Formula::Corrected).with_steps(steps.iter().copied());
+        let fresh = Attributor::<f64, 2>::new(&params, &tsne, &affinities, x.as_ref());
+        let mut early = fresh.expect("valid");
+        path.show(0, 17, &mut early);
+        assert!(!early.is_done() && early.wants_curvature(17));
+        let missing = Error::StepNotReached { step: 18, n_steps: 17 };
+        assert_eq!(early.clone().attributions(&affinities), Err(missing));
+        path.show(17, 18, &mut early);
+        assert!(early.is_done() && !early.wants_curvature(18));
+        let mut late = early.clone();
+        path.show(18, 25, &mut late);
+        assert_eq!(late, early);
+        let found = early.attributions(&affinities).expect("calm");
+        assert_eq!(found, path.finish(late, &affinities).expect("calm"));
+    }
+}

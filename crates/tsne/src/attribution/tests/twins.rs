@@ -181,3 +181,65 @@ fn limited_point_updates_are_counted_exactly() {
     assert_eq!((limited.diagnostics.limited, limited.unstable.len()), (0, 0));
     assert_eq!(limited, run(params(Formula::Corrected).with_limit_step(false)));
 }
+
+/// One recording of the axes gives every scalar, as the scalar's own run does.
+#[test]
+fn one_recording_serves_every_scalar() {
+    let n = 24;
+    let x = points(n, 3, 8);
+    let affinities = affinities(&x, 9, 5.0);
+    let path = Path::<2>::run(affinities.edges(), &start(n, 0.3, 8), &Schedule::default());
+    let groups: Vec<u32> = (0..n as u32).map(|i| i % 3).collect();
+    let rows: Vec<f64> = (0..2 * n).map(|at| 0.3 * at as f64 - 4.0).collect();
+    let scalars = [
+        Scalar::Axes,
+        Scalar::JacobianNorm,
+        Scalar::NormSq,
+        Scalar::GroupDistanceSq { groups },
+        Scalar::DistanceSq { place: vec![0.5, -1.0] },
+        Scalar::Gradient { rows },
+    ];
+    let corrected = params(Formula::Corrected).with_init_jacobian(true);
+    let published = params(Formula::Published);
+    let modes = [
+        corrected.clone().with_steps([35]),
+        corrected.clone().with_steps([10, 35]),
+        corrected.with_derivative(Derivative::FixedPoint),
+        params(Formula::Paper).with_steps([20]),
+        published.clone().with_steps([35]),
+        published.with_clip(Some(1e-3)).with_steps([35]),
+    ];
+    let jacobian = Mat::from_fn(2, 3, |c, f| 0.3 + c as f64 - 0.7 * f as f64);
+    let values = |found: &Attribution<f64>| {
+        found.project_with_start(x.as_ref(), jacobian.as_ref()).expect("fits")
+    };
+    let mut explicit = 0;
+    for params in &modes {
+        let axes = path.attribute(params, &affinities, &x).expect("calm");
+        for scalar in &scalars {
+            let own = params.clone().with_scalar(scalar.clone());
+            let own = path.attribute(&own, &affinities, &x).expect("calm");
+            assert_eq!(axes.len(), own.len());
+            for (axes, own) in axes.iter().zip(&own) {
+                let derived = axes.of_scalar(scalar.clone()).expect("of the axes");
+                explicit += derived.diagnostics.explicit_points;
+                assert_eq!((derived.step, &derived.scalar), (own.step, scalar));
+                embex_testkit::assert_close("stability", &derived.stability, &own.stability, EQUAL);
+                let (a, b) = (values(&derived), values(own));
+                let largest = b.as_slice().iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+                let gap = embex_testkit::max_abs_error(a.as_slice(), b.as_slice());
+                assert!(gap <= EQUAL * largest, "{:?} {scalar:?}: {gap:e}", params.mode);
+                let own = own.diagnostics;
+                let gap = (derived.diagnostics.max_weight - own.max_weight).abs();
+                assert!(gap <= EQUAL * own.max_weight);
+                let max_weight = own.max_weight;
+                assert_eq!(Diagnostics { max_weight, ..derived.diagnostics }, own);
+                let again = derived.of_scalar(Scalar::NormSq);
+                assert_eq!(again.is_ok(), matches!(scalar, Scalar::Axes | Scalar::JacobianNorm));
+            }
+        }
+        let short = Scalar::GroupDistanceSq { groups: vec![0; n - 1] };
+        assert!(matches!(axes[0].of_scalar(short), Err(crate::Error::Input(_))));
+    }
+    assert!(explicit > 0);
+}
