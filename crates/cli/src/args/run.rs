@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     /// Memory that the run may take, as 500M or 4G; the results do not depend on it
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_memory: Option<Amount>,
-    /// Updates of the map between two checkpoints
+    /// Updates of the map between two checkpoints; none before the last step of --at
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) checkpoint_every: NonZeroUsize,
 }

@@ -12,6 +12,9 @@ use crate::exit::{Error, Result};
 /// Program, libraries and stacks.
 const PROGRAM: u64 = 24 << 20;
 
+/// Largest record of a run that the attributions keep where the forward recursion takes less.
+const RECORD: u64 = 256 << 20;
+
 /// The part of a limit that blocks in flight may take.
 const SHARE_OF_BLOCKS: u64 = 4;
 
@@ -152,16 +155,19 @@ impl Sizes {
     fn map(&self, params: &TsneParams, settings: &Settings) -> u64 {
         let run = self.entries() * (4 + self.real) + self.n * (self.axes * 10 + 16) * self.real;
         let Some(asked) = &settings.explain.attribution else { return run };
-        let scalars = if asked.scalar == crate::args::ScalarArg::Length { 1 } else { 2 };
+        let (entries, axes) = (self.entries(), self.axes);
+        let forward = entries * 2 * axes * self.real;
         let kept = match (asked.mode.derivative, asked.at.len()) {
-            (Derivative::FixedPoint, _) => self.entries() * self.axes * self.real,
+            (Derivative::FixedPoint, _) => 0,
             (_, 0 | 1) => {
                 let step = asked.at.first().copied().unwrap_or(params.exaggeration_iter);
-                let per_point = 2 * self.axes + self.axes * (self.axes + 1) / 2 + self.axes + 1;
-                self.n * step.min(params.n_iter) as u64 * per_point * self.real
+                let per_point = 2 * axes + axes * (axes + 1) / 2;
+                let record = self.n * step.min(params.n_iter) as u64 * per_point * self.real;
+                record.min(forward.max(RECORD))
             }
-            _ => self.entries() * 2 * self.axes * self.real,
+            _ => forward,
         };
-        run + scalars * kept
+        let found = asked.at.len().max(1) as u64 * entries * ((axes + 1) * self.real + 8);
+        run + kept + found
     }
 }

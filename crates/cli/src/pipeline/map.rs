@@ -5,7 +5,6 @@ use embex_linalg::progress::Update;
 use embex_linalg::{MemoryBudget, Progress as _, Rows};
 use embex_tsne::attribution::{AttributeParams, Attribution, Attributor, Scalar};
 use embex_tsne::optimizer::{OptimizerState, Record, StopReason};
-use embex_tsne::step::StepObserver;
 use embex_tsne::{Affinities, Divergence, Optimizer, TsneParams};
 
 use super::folder::{Checkpoint, Folder};
@@ -67,19 +66,25 @@ pub(super) fn make<T: Stored, const C: usize>(
     display: &mut Display,
 ) -> Result<Made<T>> {
     let params = &settings.map;
-    let saved = folder.load::<(OptimizerState<T>, Vec<Attributor<T, C>>)>(Checkpoint::Map)?;
-    let (mut run, mut attributors) = if let Some((state, attributors)) = saved {
-        (Optimizer::<T, C>::resume(affinities, params, state)?, attributors)
+    let asked = settings.explain.attribution.as_ref();
+    let wanted = asked.map(|asked| scalar(asked, prepared)).transpose()?;
+    let saved = folder.load::<(OptimizerState<T>, Option<Attributor<T, C>>)>(Checkpoint::Map)?;
+    let (mut run, attributor) = if let Some((state, attributor)) = saved {
+        (Optimizer::<T, C>::resume(affinities, params, state)?, attributor)
     } else {
         let start = match prepared.coordinates() {
             Coordinates::Scores(x) => params.start::<f64, T, C>(x, display),
             Coordinates::Features(x) => params.start::<T, T, C>(x, display),
         }?;
-        let attributors = attributors(prepared, affinities, settings)?;
-        (Optimizer::new(affinities, params, start)?, attributors)
+        let attributor = asked.map(|asked| attributor(asked, affinities, settings)).transpose()?;
+        (Optimizer::new(affinities, params, start)?, attributor)
     };
-    optimise(&mut run, &mut attributors, params, folder, every, display)?;
-    let attributions = attribute(attributors, &mut run, folder, display)?;
+    let axes: Option<Vec<_>> = folder.load(Checkpoint::Attributions)?;
+    let attributor = attributor.filter(|_| axes.is_none());
+    let mut following = Following { attributor, axes };
+    optimise(&mut run, &mut following, params, folder, every, display)?;
+    let axes = following.finish(&mut run, folder, display)?;
+    let attributions = axes.map(|axes| attributed(axes, wanted.flatten())).transpose()?;
     let made = run.into_map()?;
     Ok(Made {
         map: made.embedding,
@@ -91,22 +96,26 @@ pub(super) fn make<T: Stored, const C: usize>(
     })
 }
 
-/// The recursions that the settings ask for: of every axis, then of the scalar.
-fn attributors<T: Stored, const C: usize>(
-    prepared: &Prepared<T>,
+/// The recursion of every axis, from which every scalar follows.
+fn attributor<T: Stored, const C: usize>(
+    asked: &AttributionSettings,
     affinities: &Affinities,
     settings: &Settings,
-) -> Result<Vec<Attributor<T, C>>> {
-    let Some(asked) = &settings.explain.attribution else { return Ok(Vec::new()) };
-    let mut scalars = vec![Scalar::Axes];
-    scalars.extend(scalar(asked, prepared)?);
+) -> Result<Attributor<T, C>> {
     let params = AttributeParams::default().with_mode(asked.mode).with_steps(asked.at.clone());
+    let params = params.with_scalar(Scalar::Axes);
     let clipped = MatRef::<T>::from_row_major_slice(&[], 0, 0); // looked at by a clip, which is off
-    let attributor = |scalar: Scalar| {
-        let params = params.clone().with_scalar(scalar);
-        Attributor::new(&params, &settings.map, affinities, clipped).map_err(Error::from)
-    };
-    scalars.into_iter().map(attributor).collect()
+    Ok(Attributor::new(&params, &settings.map, affinities, clipped)?)
+}
+
+/// The attributions of the axes with those of the scalar, if there is one.
+fn attributed<T: Stored>(
+    axes: Vec<Attribution<T>>,
+    scalar: Option<Scalar>,
+) -> Result<Attributed<T>> {
+    let derived = |scalar: Scalar| axes.iter().map(|a| a.of_scalar(scalar.clone())).collect();
+    let scalar = scalar.map(derived).transpose()?.unwrap_or_default();
+    Ok(Attributed { axes, scalar })
 }
 
 fn scalar<T>(asked: &AttributionSettings, prepared: &Prepared<T>) -> Result<Option<Scalar>> {
@@ -124,19 +133,65 @@ fn scalar<T>(asked: &AttributionSettings, prepared: &Prepared<T>) -> Result<Opti
     }
 }
 
+/// The recursion that follows the run, until it has seen all that it was asked for.
+struct Following<T, const C: usize> {
+    attributor: Option<Attributor<T, C>>,
+    /// What it found, every step's axes.
+    axes: Option<Vec<Attribution<T>>>,
+}
+
+impl<T: Stored, const C: usize> Following<T, C> {
+    /// One update of the map; the last that the recursion waits for ends it.
+    fn step(&mut self, run: &mut Optimizer<'_, T, C>, folder: &Folder) -> Result<()> {
+        match &mut self.attributor {
+            None => run.step(&mut [])?,
+            Some(attributor) => run.step(&mut [attributor])?,
+        }
+        if let Some(done) = self.attributor.take_if(|attributor| attributor.is_done()) {
+            self.keep(done.attributions(run.affinities())?, folder)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a checkpoint would have to hold a recursion that is under way.
+    fn is_recording(&self) -> bool {
+        self.attributor.as_ref().is_some_and(Attributor::is_recording)
+    }
+
+    fn keep(&mut self, axes: Vec<Attribution<T>>, folder: &Folder) -> Result<()> {
+        folder.save(Checkpoint::Attributions, &axes)?;
+        self.axes = Some(axes);
+        Ok(())
+    }
+
+    /// What was found, once the run has ended.
+    fn finish(
+        mut self,
+        run: &mut Optimizer<'_, T, C>,
+        folder: &Folder,
+        display: &mut Display,
+    ) -> Result<Option<Vec<Attribution<T>>>> {
+        if let Some(attributor) = self.attributor.take() {
+            self.keep(attributor.run(run, display)?.attributions, folder)?;
+        }
+        Ok(self.axes)
+    }
+}
+
 /// Updates the map until a stop rule holds, with a checkpoint every so many updates.
+///
+/// While a recursion is recording, only an interruption writes one: a run that is killed before
+/// begins anew, which costs less than storing the record again and again.
 fn optimise<T: Stored, const C: usize>(
     run: &mut Optimizer<'_, T, C>,
-    attributors: &mut [Attributor<T, C>],
+    following: &mut Following<T, C>,
     params: &TsneParams,
     folder: &Folder,
     every: usize,
     display: &mut Display,
 ) -> Result<()> {
     while run.stop_reason().is_none() {
-        let mut observers: Vec<&mut dyn StepObserver<T, C>> =
-            attributors.iter_mut().map(|a| a as &mut dyn StepObserver<T, C>).collect();
-        run.step(&mut observers)?;
+        following.step(run, folder)?;
         let done = run.iteration();
         let message = run.history().last().map(|last| format!("KL {:.4}", last.divergence.kl()));
         display.update(Update {
@@ -146,37 +201,14 @@ fn optimise<T: Stored, const C: usize>(
             message: message.as_deref().unwrap_or_default(),
         });
         let stop = interrupt::requested();
-        if stop || (done.is_multiple_of(every) && run.stop_reason().is_none()) {
-            folder.save(Checkpoint::Map, &(run.state(), &*attributors))?;
+        let is_due = done.is_multiple_of(every) && run.stop_reason().is_none();
+        if stop || (is_due && !following.is_recording()) {
+            folder.save(Checkpoint::Map, &(run.state(), &following.attributor))?;
         }
         if stop {
             return Err(Error::Interrupted(folder.work().to_owned()));
         }
     }
     run.run(&mut [], display)?; // no update is left: this refuses a map that has fallen together
-    folder.save(Checkpoint::Map, &(run.state(), &*attributors))
-}
-
-/// Turns what the recursions saw into coefficients, from their checkpoint if there is one.
-fn attribute<T: Stored, const C: usize>(
-    attributors: Vec<Attributor<T, C>>,
-    run: &mut Optimizer<'_, T, C>,
-    folder: &Folder,
-    display: &mut Display,
-) -> Result<Option<Attributed<T>>> {
-    if attributors.is_empty() {
-        return Ok(None);
-    }
-    if let Some(done) = folder.load(Checkpoint::Attributions)? {
-        return Ok(Some(done));
-    }
-    let mut finished = Vec::new();
-    for attributor in attributors {
-        finished.push(attributor.run(run, display)?.attributions);
-    }
-    let mut finished = finished.into_iter();
-    let axes = finished.next().unwrap_or_default();
-    let attributed = Attributed { axes, scalar: finished.next().unwrap_or_default() };
-    folder.save(Checkpoint::Attributions, &attributed)?;
-    Ok(Some(attributed))
+    folder.save(Checkpoint::Map, &(run.state(), &following.attributor))
 }

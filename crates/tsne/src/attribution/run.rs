@@ -144,6 +144,11 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         !self.steps.is_empty() && self.seen.len() == self.steps.len()
     }
 
+    /// Whether a recursion is under way, so that this is large: hundreds of numbers per point.
+    pub fn is_recording(&self) -> bool {
+        self.n_followed() > 0 && !self.is_done()
+    }
+
     /// Steps that will be attributed; empty for the fixed point.
     pub fn steps(&self) -> &[usize] {
         &self.steps
