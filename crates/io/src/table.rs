@@ -38,12 +38,7 @@ pub(crate) fn read(
     options: &ReadOptions,
     budget: &Budget,
 ) -> Result<Input> {
-    let mut reader = payload.into_reader();
-    let delimiter = match options.delimiter {
-        Some(delimiter) => delimiter,
-        None => sniff(&mut *reader, extension)?,
-    };
-    let mut lines = Lines::new(reader, delimiter);
+    let mut lines = Lines::open(payload, extension, options)?;
     let first = lines.next()?.ok_or(Error::Empty { n_rows: 0, n_cols: 0 })?;
     let second = lines.next()?;
     let layout = Layout::of(&first, second.as_ref(), options)?;
@@ -101,10 +96,15 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(reader: Box<dyn BufRead>, delimiter: u8) -> Self {
+    fn open(payload: Payload<'static>, extension: &str, options: &ReadOptions) -> Result<Self> {
+        let mut reader = payload.into_reader();
+        let delimiter = match options.delimiter {
+            Some(delimiter) => delimiter,
+            None => sniff(&mut *reader, extension)?,
+        };
         let mut builder = csv::ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter);
-        Self { reader: builder.from_reader(reader) }
+        Ok(Self { reader: builder.from_reader(reader) })
     }
 
     /// The next line that is not blank.
@@ -159,6 +159,12 @@ impl Layout {
             && names.len() + 1 == width
         {
             names.insert(0, String::new()); // R leaves out the name of the row names
+        }
+        if let (Some(names), Some(second)) = (&header, second)
+            && names.len() != width
+        {
+            let (line, expected) = (second.number, names.len());
+            return Err(Error::Ragged { line, expected, got: width });
         }
         let mut roles = vec![Role::Value; width];
         for (k, wanted) in options.set_aside.iter().enumerate() {
@@ -325,12 +331,7 @@ pub(crate) fn read_column(
     options: &ReadOptions,
     budget: &Budget,
 ) -> Result<ColumnValues> {
-    let mut reader = payload.into_reader();
-    let delimiter = match options.delimiter {
-        Some(delimiter) => delimiter,
-        None => sniff(&mut *reader, extension)?,
-    };
-    let mut lines = Lines::new(reader, delimiter);
+    let mut lines = Lines::open(payload, extension, options)?;
     let first = lines.next()?.ok_or(Error::Empty { n_rows: 0, n_cols: 0 })?;
     let top = first.texts()?;
     let column = match name {

@@ -68,9 +68,25 @@ impl Draws {
     }
 }
 
+/// Options that turn every corner of the readers, by seed.
+fn options(seed: u64) -> ReadOptions {
+    let mut options = ReadOptions::default().with_transpose(seed & 1 == 1);
+    if seed & 2 == 0 {
+        options = options.with_array("b");
+    }
+    if seed & 4 == 4 {
+        options = options.with_set_aside("kind");
+    }
+    match seed >> 3 & 3 {
+        0 => options.with_header(true),
+        1 => options.with_header(false),
+        _ => options,
+    }
+}
+
 /// Reads what may be any bytes; only a clean error or a sound result is right.
 fn survive(name: &str, bytes: Vec<u8>, seed: u64) {
-    let options = ReadOptions::default().with_max_bytes(LIMIT).with_array("b");
+    let options = options(seed).with_max_bytes(LIMIT);
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     let length = bytes.len();

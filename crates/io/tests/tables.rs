@@ -98,6 +98,9 @@ fn missing_values_are_refused_or_kept() {
 fn ragged_rows_and_empty_files_are_refused() {
     assert!(matches!(read("1,2\n3\n"), Err(Error::Ragged { line: 2, expected: 2, got: 1 })));
     assert!(matches!(read("1,2\n3,4\n5,6,7\n"), Err(Error::Ragged { line: 3, got: 3, .. })));
+    let aside = ReadOptions::default().with_set_aside("kind");
+    let ragged = read_with("a,b,c,kind\n1,2\n1,2,3,g\n", &aside);
+    assert!(matches!(ragged, Err(Error::Ragged { line: 2, expected: 4, got: 2 })));
     assert!(matches!(read(""), Err(Error::Empty { .. })));
     assert!(matches!(read("a,b\n"), Err(Error::Empty { n_rows: 0, n_cols: 2 })));
 }
