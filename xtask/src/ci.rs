@@ -14,6 +14,9 @@ const STAGES: &[Stage] = &[
     ("clippy, all features", || clippy(&["--all-features"])),
     ("docs", docs),
     ("test", || cargo(&["test"])),
+    ("test, approximate neighbours", || {
+        cargo(&["test", "--package", "embex-trees", "--features", "approx"])
+    }),
     ("reproduce, quick", || cargo(&["xtask", "reproduce"])),
 ];
 

@@ -15,10 +15,11 @@ pub(crate) fn folder(tier: Tier) -> PathBuf {
     workspace::root().join("results").join(tier.word())
 }
 
-/// Verdicts that are not what `results/` says they were; none if the tier has none.
+/// Verdicts that are not what `results/` says they were; none, and a word, if the tier has none.
 pub(crate) fn changed(tier: Tier, outcomes: &[Outcome]) -> anyhow::Result<Vec<Change>> {
     let path = folder(tier).join("verdicts.json");
     if !path.is_file() {
+        eprintln!("no committed verdicts of tier {} to compare with", tier.word());
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
