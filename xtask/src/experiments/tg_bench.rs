@@ -1,5 +1,7 @@
 //! \[TG, Fig. 8\]: time of t-SNE and of its attributions against features and samples.
 
+mod share;
+
 use std::time::Instant;
 
 use embex_linalg::progress::Silent;
@@ -18,7 +20,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     needs: &[],
     also: &[],
     crates: KERNELS,
-    sources: &[include_str!("tg_bench.rs")],
+    sources: &[include_str!("tg_bench.rs"), include_str!("tg_bench/share.rs")],
     run,
 };
 
@@ -136,6 +138,14 @@ fn run(cx: &Context<'_>) -> anyhow::Result<Findings> {
             svg: chart.to_svg()?,
         });
     }
+    let (table, records) = share::measure(cx)?;
+    findings.section.tables.push(table);
+    findings.section.text.push(
+        "Last, whole runs by Barnes–Hut with and without attributions of |y|² at update 250, \
+         alternately, neighbours excluded: median processor seconds over all threads."
+            .to_owned(),
+    );
+    findings.records.extend(records);
     Ok(findings)
 }
 
