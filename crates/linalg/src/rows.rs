@@ -16,26 +16,21 @@ pub struct Rows<T> {
 impl<T: Real> Rows<T> {
     /// Copies a view of any strides.
     pub fn copy_from(x: MatRef<'_, T>) -> Self {
-        let (n_rows, n_cols) = x.shape();
-        let mut data = vec![T::ZERO; n_rows * n_cols];
-        if n_cols > 0 {
-            data.par_chunks_mut(n_cols).enumerate().for_each(|(i, row)| {
-                for (d, value) in row.iter_mut().enumerate() {
-                    *value = x[(i, d)];
-                }
-            });
-        }
-        Self { n_cols, data }
+        Self::filled(x, |value| value)
     }
 
     /// Copies a view and rounds or widens every entry to `T`.
     pub fn convert_from<U: Real>(x: MatRef<'_, U>) -> Self {
+        Self::filled(x, |value| T::from_f64(value.to_f64()))
+    }
+
+    fn filled<U: Real>(x: MatRef<'_, U>, entry: impl Fn(U) -> T + Sync) -> Self {
         let (n_rows, n_cols) = x.shape();
         let mut data = vec![T::ZERO; n_rows * n_cols];
         if n_cols > 0 {
             data.par_chunks_mut(n_cols).enumerate().for_each(|(i, row)| {
                 for (d, value) in row.iter_mut().enumerate() {
-                    *value = T::from_f64(x[(i, d)].to_f64());
+                    *value = entry(x[(i, d)]);
                 }
             });
         }

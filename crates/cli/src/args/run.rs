@@ -20,7 +20,8 @@ pub(crate) struct RunArgs {
     /// Replace a result, or begin anew where a run was interrupted
     #[arg(long, conflicts_with = "resume")]
     pub(crate) force: bool,
-    /// Say what would be done and how much memory it would take, and stop
+    /// Say what would be done and how much memory each stage would take, and stop: right to a
+    /// quarter, but for runs of a few MB, of which the program itself is the most
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Seed of everything random
@@ -29,7 +30,8 @@ pub(crate) struct RunArgs {
     /// Threads; the results do not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Memory that the run may take, as 500M or 4G; the results do not depend on it
+    /// Memory that the run may take, as 500M or 4G: fewer blocks at once, or a refusal if that is
+    /// not enough; the results do not depend on it
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_memory: Option<Amount>,
     /// Updates of the map between two checkpoints; none before the last step of --at

@@ -1,16 +1,23 @@
 //! How much memory a run takes, before it is run.
+//!
+//! Every stage is the sum of the arrays that the libraries hold at its fullest moment, on top of
+//! what earlier stages left. Two things are not known beforehand and taken as usual: three in two
+//! entries of the affinities' lists survive as entries of P, and a program by itself takes
+//! [`PROGRAM`].
 
+use embex_io::{Matrix, Usage, Values};
 use embex_linalg::MemoryBudget;
+use embex_trees::KnnParams;
+use embex_tsne::Precision;
 use embex_tsne::attribution::Derivative;
-use embex_tsne::{Precision, TsneParams};
 use serde_json::{Value, json};
 
-use super::settings::Settings;
-use crate::args::Amount;
+use super::settings::{ImportanceSettings, Settings};
+use crate::args::{Amount, ScalarArg};
 use crate::exit::{Error, Result};
 
 /// Program, libraries and stacks.
-const PROGRAM: u64 = 24 << 20;
+const PROGRAM: u64 = 12 << 20;
 
 /// Largest record of a run that the attributions keep where the forward recursion takes less.
 const RECORD: u64 = 256 << 20;
@@ -18,13 +25,34 @@ const RECORD: u64 = 256 << 20;
 /// The part of a limit that blocks in flight may take.
 const SHARE_OF_BLOCKS: u64 = 4;
 
-/// Rows and columns of the matrix as it was read.
+/// Blocks in which principal components read the matrix.
+const PCA_BLOCK: u64 = 32 << 20;
+
+/// The matrix as it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) n_rows: usize,
     pub(super) n_cols: usize,
     /// Bytes that the matrix takes now.
-    pub(super) bytes: u64,
+    bytes: u64,
+    is_sparse: bool,
+    is_double: bool,
+    /// Largest memory so far, where the system tells.
+    peak: u64,
+}
+
+impl Shape {
+    /// Of the matrix that has just been read.
+    pub(super) fn of(matrix: &Matrix) -> Self {
+        Self {
+            n_rows: matrix.n_rows(),
+            n_cols: matrix.n_cols(),
+            bytes: matrix.bytes(),
+            is_sparse: matches!(matrix, Matrix::Csr(_)),
+            is_double: matches!(matrix.values(), Values::F64(_)),
+            peak: Usage::now().peak_memory_bytes.unwrap_or(0),
+        }
+    }
 }
 
 /// Largest memory of every stage.
@@ -34,50 +62,49 @@ pub(super) struct Estimate {
 }
 
 /// Sizes in the units that the stages use.
-struct Sizes {
+struct Sizes<'a> {
+    shape: Shape,
+    settings: &'a Settings,
+    budget: MemoryBudget,
     n: u64,
+    /// Columns read and features kept.
+    columns: u64,
     features: u64,
     coordinates: u64,
     neighbours: u64,
     axes: u64,
+    /// Bytes of a number of features and map.
     real: u64,
 }
 
 impl Estimate {
-    /// Of a run with these settings; sizes are those of the libraries' main arrays.
-    pub(super) fn new(shape: Shape, settings: &Settings) -> Result<Self> {
-        let sizes = Sizes::new(shape, settings)?;
-        let features = sizes.n * sizes.features * 8;
-        let scores = settings.prepare.pca.map_or(0, |_| sizes.n * sizes.coordinates * 8);
-        let held = PROGRAM + features + scores;
-        let read = PROGRAM + shape.bytes + (shape.n_rows * shape.n_cols) as u64 * 8;
-        let affinities = sizes.affinities();
-        let mut stages = vec![("read", read)];
-        if settings.prepare.pca.is_some() {
-            stages.push(("components", held + sizes.pca()));
+    /// Of a run with these settings under this limit.
+    pub(super) fn new(shape: Shape, settings: &Settings, limit: Option<Amount>) -> Result<Self> {
+        let sizes = Sizes::new(shape, settings, budget(limit))?;
+        let explain = &settings.explain;
+        let (held, p) = (PROGRAM + sizes.prepared(), sizes.affinities());
+        let found = explain.attribution.as_ref().map_or(0, |_| sizes.coefficients());
+        let mut stages = vec![
+            ("read", shape.peak.max(PROGRAM + shape.bytes)),
+            ("prepare", PROGRAM + sizes.prepare()),
+            ("neighbours", held + sizes.search().max(sizes.joining())),
+            ("map", held + p + sizes.map()),
+            ("quality", held + p + found + sizes.knn(10)),
+        ];
+        let mut shown = 0;
+        if let Some(asked) = &explain.attribution {
+            let as_scores = settings.prepare.pca.is_some() && asked.scalar != ScalarArg::Length;
+            let width = if as_scores { sizes.coordinates } else { sizes.features };
+            shown = sizes.n * width * 4;
+            stages.push(("sensitivity", held + found + shown + sizes.projection()));
         }
-        stages.push(("neighbours", held + affinities + sizes.n * sizes.coordinates * 12));
-        stages.push(("map", held + affinities + sizes.map(&settings.map, settings)));
-        let per_feature = sizes.n * sizes.features * 4;
-        let mut shown = per_feature;
-        if settings.explain.attribution.is_some() {
-            let columns = sizes.coordinates.max(sizes.features) * sizes.axes;
-            stages.push((
-                "sensitivity",
-                held + affinities + sizes.n * columns * sizes.real + 2 * per_feature,
-            ));
-            shown += 2 * per_feature;
+        if let Some(asked) = &explain.importance {
+            let charges = sizes.n * sizes.features * 4;
+            stages
+                .push(("importance", held + shown + charges + sizes.occlusion(asked).max(charges)));
+            shown += charges;
         }
-        if settings.explain.importance.is_some() {
-            let lists = sizes.n * sizes.neighbours * 4 * 12;
-            let geometry = 2 * sizes.n * sizes.coordinates * 8;
-            stages.push((
-                "importance",
-                held + affinities + shown + lists + geometry + 2 * per_feature,
-            ));
-            shown += per_feature;
-        }
-        stages.push(("page", held + affinities + shown + 2 * per_feature));
+        stages.push(("files", held + shown + sizes.files()));
         Ok(Self { stages })
     }
 
@@ -118,56 +145,157 @@ pub(super) fn budget(limit: Option<Amount>) -> MemoryBudget {
     limit.map_or_else(MemoryBudget::default, |limit| MemoryBudget::bytes(limit.0 / SHARE_OF_BLOCKS))
 }
 
-impl Sizes {
-    fn new(shape: Shape, settings: &Settings) -> Result<Self> {
+impl<'a> Sizes<'a> {
+    fn new(shape: Shape, settings: &'a Settings, budget: MemoryBudget) -> Result<Self> {
         let features = settings.prepare.top_variable.unwrap_or(shape.n_cols).min(shape.n_cols);
         let coordinates = settings.prepare.pca.unwrap_or(features).min(features);
-        let real = if settings.map.precision == Precision::Double { 8 } else { 4 };
         Ok(Self {
+            shape,
+            settings,
+            budget,
             n: shape.n_rows as u64,
+            columns: shape.n_cols as u64,
             features: features as u64,
             coordinates: coordinates as u64,
             neighbours: settings.map.neighbour_count(shape.n_rows)? as u64,
             axes: settings.map.n_components as u64,
-            real,
+            real: if settings.map.precision == Precision::Double { 8 } else { 4 },
         })
     }
 
-    /// Entries of the joint affinities: about half of all neighbours are mutual.
+    const fn scores(&self) -> u64 {
+        if self.settings.prepare.pca.is_some() { self.n * self.coordinates * 8 } else { 0 }
+    }
+
+    /// Features and components.
+    const fn prepared(&self) -> u64 {
+        self.n * self.features * self.real + self.scores()
+    }
+
+    /// The fullest of the steps of preparation.
+    fn prepare(&self) -> u64 {
+        let steps = &self.settings.prepare;
+        let dense_double = self.shape.is_double && !self.shape.is_sparse;
+        let work = if dense_double { 8 } else { self.real };
+        let (all, kept) = (self.n * self.columns * work, self.n * self.features * work);
+        let is_moved = !self.shape.is_sparse && self.shape.is_double == (work == 8);
+        let mut fullest = all + if is_moved { 0 } else { self.shape.bytes };
+        if steps.top_variable.is_some() {
+            fullest = fullest.max(all + kept);
+        }
+        if steps.scale {
+            fullest = fullest.max(2 * kept);
+        }
+        if steps.pca.is_some() {
+            fullest = fullest.max(kept + self.pca());
+        }
+        if work > self.real {
+            fullest = fullest.max(kept + self.prepared());
+        }
+        if self.settings.input.labels.is_none() && self.settings.explain.clusters > 1 {
+            fullest = fullest.max(self.prepared() + self.n * (self.coordinates * 8 + 64));
+        }
+        fullest
+    }
+
+    fn pca(&self) -> u64 {
+        const EXACT_UP_TO: u64 = 2000;
+        let (d, p) = (self.features, self.coordinates);
+        let least = self.n.min(d);
+        let block = PCA_BLOCK.min(self.n.min(1024) * d * 8);
+        let sides = 4 * d * (p + 10) * 8;
+        block + self.scores() + if least <= EXACT_UP_TO { 4 * least * least * 8 } else { sides }
+    }
+
+    /// A search for `k` neighbours with its lists.
+    fn knn(&self, k: usize) -> u64 {
+        let mut params = KnnParams::new(k.max(1));
+        params.metric = self.settings.map.metric;
+        let (n, p) = (self.shape.n_rows, self.coordinates as usize);
+        match self.settings.prepare.pca {
+            Some(_) => params.memory_bytes::<f64>(n, p, self.budget),
+            None if self.real == 8 => params.memory_bytes::<f64>(n, p, self.budget),
+            None => params.memory_bytes::<f32>(n, p, self.budget),
+        }
+    }
+
+    fn search(&self) -> u64 {
+        self.knn(self.neighbours as usize)
+    }
+
+    /// Entries of the joint affinities.
     const fn entries(&self) -> u64 {
         self.n * self.neighbours * 3 / 2
     }
 
     /// Neighbours with distances and conditional affinities; joint ones.
     const fn affinities(&self) -> u64 {
-        self.n * self.neighbours * 20 + self.entries() * 12
+        self.n * (self.neighbours * 20 + 16) + self.entries() * 12
     }
 
-    fn pca(&self) -> u64 {
-        const EXACT_UP_TO: u64 = 2000;
-        let least = self.n.min(self.features);
-        let exact = 3 * least * least * 8;
-        let sketched = 3 * self.features * (self.coordinates + 10) * 8;
-        (32 << 20) + if least <= EXACT_UP_TO { exact } else { sketched }
+    /// The conditional affinities by rows and by columns, and the joint ones in blocks and whole.
+    const fn joining(&self) -> u64 {
+        self.affinities() + self.n * self.neighbours * 24 + self.entries() * 12
     }
 
-    /// Edges, places, tree, and what the recursions keep.
-    fn map(&self, params: &TsneParams, settings: &Settings) -> u64 {
-        let run = self.entries() * (4 + self.real) + self.n * (self.axes * 10 + 16) * self.real;
-        let Some(asked) = &settings.explain.attribution else { return run };
-        let (entries, axes) = (self.entries(), self.axes);
-        let forward = entries * 2 * axes * self.real;
+    /// Affinities in the map's precision, places and tree, and what the recursion keeps.
+    fn map(&self) -> u64 {
+        let run = self.entries() * (4 + self.real) + self.n * (self.axes * 10 + 40) * self.real;
+        let Some(asked) = &self.settings.explain.attribution else { return run };
+        let forward = self.entries() * 2 * self.axes * self.real;
         let kept = match (asked.mode.derivative, asked.at.len()) {
             (Derivative::FixedPoint, _) => 0,
             (_, 0 | 1) => {
+                let params = &self.settings.map;
                 let step = asked.at.first().copied().unwrap_or(params.exaggeration_iter);
-                let per_point = 2 * axes + axes * (axes + 1) / 2;
-                let record = self.n * step.min(params.n_iter) as u64 * per_point * self.real;
-                record.min(forward.max(RECORD))
+                let per_point = 2 * self.axes + self.axes * (self.axes + 1) / 2;
+                let steps = step.min(params.n_iter).next_multiple_of(16) as u64;
+                let record = self.n * steps * per_point * self.real;
+                if record <= forward.max(RECORD) { record } else { forward }
             }
             _ => forward,
         };
-        let found = asked.at.len().max(1) as u64 * entries * ((axes + 1) * self.real + 8);
-        run + kept + found
+        run + kept + self.coefficients()
+    }
+
+    /// Of the axes and the scalar, at every step.
+    fn coefficients(&self) -> u64 {
+        let Some(asked) = &self.settings.explain.attribution else { return 0 };
+        let scalar = if asked.scalar == ScalarArg::Length { 0 } else { self.real + 4 };
+        let per_entry = self.axes * self.real + 4 + scalar;
+        asked.at.len().max(1) as u64 * self.entries() * per_entry
+    }
+
+    /// Blocks of rows on their way to the features.
+    const fn projection(&self) -> u64 {
+        let coordinates = 2 * self.n * self.coordinates * self.real;
+        let block = self.n / 8 * self.coordinates * self.axes * self.real;
+        let carried = 256 * self.features * (self.axes * self.real + 8);
+        coordinates + block + carried
+    }
+
+    /// Coordinates twice, lists of the near, and the sets in flight.
+    fn occlusion(&self, asked: &ImportanceSettings) -> u64 {
+        let (n, k, threads) = (self.n, self.neighbours, rayon::current_num_threads() as u64);
+        let most = n.saturating_sub(1);
+        let wanted = asked.candidates.map_or(4 * k, |factor| (factor * k as f64) as u64).min(most);
+        let width = match (self.budget.limit(), asked.candidates) {
+            (Some(limit), None) => wanted.min(limit / 4 / (12 * n)).max((k + k / 4 + 1).min(most)),
+            _ => wanted,
+        };
+        let fixed = n * (2 * self.coordinates * 8 + width * 12);
+        let left =
+            self.budget.limit().map(|limit| MemoryBudget::bytes(limit.saturating_sub(fixed)));
+        let per_set = n * (24 * k + 48);
+        let in_flight = left.unwrap_or_default().blocks_in_flight(per_set, 16 * threads as usize);
+        let sets = (in_flight as u64).min(self.features);
+        fixed + n * k * 20 + sets * n * (12 * k + 64) + threads.min(sets) * n * (12 * k + 8)
+    }
+
+    /// What the page has beside the matrices that move into it.
+    fn files(&self) -> u64 {
+        let widened = if self.real == 8 { self.n * self.features * 4 } else { 0 };
+        let listed = self.n * (self.settings.explain.top as u64).min(self.features) * 20;
+        widened + listed + (16 << 20)
     }
 }

@@ -47,9 +47,8 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     let limit = args.run.max_memory;
     let samples = source::read(&settings.input, limit.map(|amount| amount.0))?;
     clock.note("read");
-    let matrix = &samples.matrix;
-    let shape = Shape { n_rows: matrix.n_rows(), n_cols: matrix.n_cols(), bytes: matrix.bytes() };
-    let estimate = Estimate::new(shape, &settings)?;
+    let shape = Shape::of(&samples.matrix);
+    let estimate = Estimate::new(shape, &settings, limit)?;
     if args.run.dry_run {
         return dry_run(&estimate, &settings, shape, args);
     }

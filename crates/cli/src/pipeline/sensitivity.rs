@@ -8,13 +8,16 @@ use embex_io::NpyWriter;
 use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Rows};
 use embex_tsne::attribution::{Attribution, Diagnostics, through_loadings};
-use embex_tsne::summary::{GroupMeans, Order, TopFeatures};
+use embex_tsne::summary::{GroupMeans, Order, TopFeatures, axis_lengths};
 
 use super::folder::Folder;
 use super::map::Attributed;
 use super::prepare::Prepared;
 use super::stored::{Stored, rows};
 use crate::exit::Result;
+
+/// Rows that are in the features at once.
+const ROWS: usize = 256;
 
 /// Sensitivities of all points, at the first step in detail.
 #[derive(Debug)]
@@ -84,7 +87,7 @@ pub(super) fn sensitivities<T: Stored>(
     let mut found = first(axes, attributed.scalar.first(), prepared, &way, top)?;
     for (at, axes) in steps {
         match attributed.scalar.get(at) {
-            Some(scalar) => way.write(scalar, |v| Rows::convert_from(v.as_mat()), folder)?,
+            Some(scalar) => way.write(scalar, |v| Ok(Rows::convert_from(v.as_mat())), folder)?,
             None => way.write(axes, |v| lengths(v, axes.values_per_feature()), folder)?,
         }
     }
@@ -120,7 +123,7 @@ fn first<T: Stored>(
     let mut kept = Kept { means: means(), top, shown: Vec::with_capacity(n * n_cols) };
     let mut norm = means();
     way.blocks(axes, |_, values| {
-        let lengths = lengths(values, axes.values_per_feature());
+        let lengths = lengths(values, axes.values_per_feature())?;
         norm.add(lengths.as_mat())?;
         if scalar.is_none() { kept.take(&lengths, &lengths) } else { Ok(()) }
     })?;
@@ -169,44 +172,44 @@ impl<T: Stored> Way<'_, T> {
         let width = attribution.values_per_feature() * self.coordinates.ncols();
         let mut outcome = Ok(());
         attribution.project_blocks(self.coordinates, self.budget, &mut |_, block| {
-            if outcome.is_ok() {
-                outcome = rows(block.to_vec(), width).and_then(|projected| match &self.loadings {
-                    None => take(&projected, &projected),
-                    Some(loadings) => {
-                        take(&projected, &through_loadings(&projected, loadings.as_mat())?)
-                    }
-                });
+            for part in block.chunks(ROWS * width) {
+                if outcome.is_ok() {
+                    outcome = self.carried(part, width, &mut take);
+                }
             }
         })?;
         outcome
+    }
+
+    fn carried(
+        &self,
+        part: &[T],
+        width: usize,
+        take: &mut impl FnMut(&Rows<T>, &Rows<T>) -> Result<()>,
+    ) -> Result<()> {
+        let projected = rows(part.to_vec(), width)?;
+        match &self.loadings {
+            None => take(&projected, &projected),
+            Some(loadings) => take(&projected, &through_loadings(&projected, loadings.as_mat())?),
+        }
     }
 
     /// Writes what `of` makes of the values in the features to the file of their step.
     fn write(
         &self,
         attribution: &Attribution<T>,
-        of: impl Fn(&Rows<T>) -> Rows<f32>,
+        of: impl Fn(&Rows<T>) -> Result<Rows<f32>>,
         folder: &Folder,
     ) -> Result<()> {
         let path = folder.path(&format!("attributions_{}.npy", attribution.step));
         let shape = [attribution.n_samples(), self.n_features];
         let mut file = NpyWriter::<f32>::create(path, &shape)?;
-        self.blocks(attribution, |_, values| Ok(file.write(of(values).as_slice())?))?;
+        self.blocks(attribution, |_, values| Ok(file.write(of(values)?.as_slice())?))?;
         Ok(file.finish()?)
     }
 }
 
-/// Length over the axes; each row holds all features of one axis after the other.
-fn lengths<T: Stored>(by_axis: &Rows<T>, n_axes: usize) -> Rows<f32> {
-    let n_features = by_axis.n_cols() / n_axes.max(1);
-    let mut out = Rows::zeros(by_axis.n_rows(), n_features);
-    for i in 0..by_axis.n_rows() {
-        let row = by_axis.row(i);
-        for (d, value) in out.row_mut(i).iter_mut().enumerate() {
-            let square = |v: &T| v.to_f64() * v.to_f64();
-            let sum: f64 = row[d..].iter().step_by(n_features).map(square).sum();
-            *value = sum.sqrt() as f32;
-        }
-    }
-    out
+/// Length over the axes, as files and page keep it.
+fn lengths<T: Stored>(by_axis: &Rows<T>, n_axes: usize) -> Result<Rows<f32>> {
+    Ok(Rows::convert_from(axis_lengths(by_axis, n_axes)?.as_mat()))
 }

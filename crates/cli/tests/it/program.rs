@@ -94,6 +94,28 @@ fn a_dry_run_prints_an_estimate_and_writes_nothing() {
 }
 
 #[test]
+fn a_limit_shrinks_what_is_done_in_blocks_and_refuses_what_is_not() {
+    let plan = |limit: &[&str]| {
+        let dry =
+            ["tsne", "bundled:digits", "--out", "no", "--threads", "2", "--dry-run", "--json"];
+        let output = run([&dry[..], limit].concat());
+        (code(&output), json_lines(&output)[0]["memory"].clone())
+    };
+    let bytes = |memory: &serde_json::Value, stage: &str| {
+        let stages = memory["stages"].as_array().expect("stages").iter();
+        let mut found = stages.filter(|s| s["stage"] == stage).map(|s| s["bytes"].as_u64());
+        found.next().flatten().expect("bytes")
+    };
+    let (code, free) = plan(&[]);
+    let (limited_code, limited) = plan(&["--max-memory", "60M"]);
+    assert_eq!((code, limited_code), (0, 0), "{free} {limited}");
+    assert!(bytes(&limited, "importance") < bytes(&free, "importance") / 2);
+    assert_eq!(bytes(&limited, "map"), bytes(&free, "map"));
+    assert!(free["peak_bytes"].as_u64() > Some(60 << 20));
+    assert_eq!(plan(&["--max-memory", "30M"]).0, 4);
+}
+
+#[test]
 fn the_page_can_be_made_again() {
     let bed = Bed::new();
     let out = bed.succeed("out", &[]);

@@ -5,6 +5,7 @@
 
 mod contrast;
 mod groups;
+mod lengths;
 mod means;
 mod ranking;
 mod saturation;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use contrast::Contrast;
 pub use groups::Groups;
+pub use lengths::axis_lengths;
 pub use means::GroupMeans;
 pub use ranking::{Order, TopFeatures};
 pub use saturation::Saturation;

@@ -13,7 +13,7 @@ use embex_tsne::attribution::{
 use embex_tsne::importance::{FeatureSets, FeatureSpace, Importance, ImportanceParams, Occlusion};
 use embex_tsne::repulsion::RepulsionSums;
 use embex_tsne::step::StepObserver;
-use embex_tsne::summary::{Contrast, FeatureSummary, GroupMeans, Groups, Saturation};
+use embex_tsne::summary::{Contrast, FeatureSummary, GroupMeans, Groups, Saturation, axis_lengths};
 use embex_tsne::{Affinities, Optimizer, TsneParams};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,8 @@ pub(super) fn tell(data: &Data, config: &Config) -> anyhow::Result<Told> {
     let asked = data.asked(config.asked)?;
     let importance = importance(data, &space, &map, &asked, &groups, &params)?;
     let signed = space.in_features(&run.of_scalar)?;
-    let lengths = lengths(&space.in_features(&run.of_axes)?, run.of_axes.values_per_feature());
+    let by_axis = space.in_features(&run.of_axes)?;
+    let lengths = axis_lengths(&by_axis, run.of_axes.values_per_feature())?;
     let (mean_abs, mean) = group_means(&groups, &signed)?;
     let (norm, _) = group_means(&groups, &lengths)?;
     let updates = run.map.len() * run.of_scalar.step;
@@ -210,20 +211,6 @@ fn group_means(groups: &Groups, values: &Rows<f32>) -> anyhow::Result<(Rows<f64>
     Ok(means.finish()?)
 }
 
-/// Length over the axes: n × D from n × (axes · D).
-fn lengths(by_axis: &Rows<f32>, n_axes: usize) -> Rows<f32> {
-    let n_features = by_axis.n_cols() / n_axes;
-    let mut out = Rows::zeros(by_axis.n_rows(), n_features);
-    for i in 0..by_axis.n_rows() {
-        let row = by_axis.row(i);
-        for (d, length) in out.row_mut(i).iter_mut().enumerate() {
-            let squares = row[d..].iter().step_by(n_features).map(|v| v * v);
-            *length = squares.sum::<f32>().sqrt();
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,12 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn lengths_run_over_the_axes() {
-        let by_axis = Rows::from_vec(vec![3.0, 0.0, 4.0, -2.0], 4).expect("one row");
-        assert_eq!(lengths(&by_axis, 2).row(0), [5.0, 2.0]);
-    }
-
-    #[test]
     fn all_components_and_the_features_themselves_say_the_same() {
         let data = small();
         // Three components carry everything: the fourth feature is constant.
@@ -272,7 +253,7 @@ mod tests {
             let start = TsneParams::default();
             Run::follow(&p, &params.clone().with_seed(start.seed), x)
                 .and_then(|run| space.in_features(&run.of_axes))
-                .map(|by_axis| lengths(&by_axis, 2))
+                .and_then(|by_axis| Ok(axis_lengths(&by_axis, 2)?))
                 .expect("runs")
         };
         let (one, other) = (of(&space), of(&given));
