@@ -390,3 +390,17 @@ fn steps_of(params: &AttributeParams, tsne: &TsneParams) -> Result<Vec<usize>> {
         None => Ok(steps),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 7 numbers per point and update are recorded, 4 per entry go forward.
+    #[test]
+    fn large_records_give_way_to_the_forward_recursion() {
+        let records = Attributor::<f32, 2>::records;
+        assert!(records(250, 10_000, 1_400_000) && records(750, 10_000, 1_400_000));
+        assert!(!records(250, 70_000, 9_800_000));
+        assert!(records(250, 70_000, 40_000_000)); // the forward state is larger still
+    }
+}
