@@ -38,7 +38,7 @@ mod browser {
     }
 
     /// Opens a page from disk and returns what it found out about itself; `None` without Chromium.
-    fn self_test(input: &PageInput, hovers: usize) -> Option<Value> {
+    fn self_test(input: &PageInput, width: usize, hovers: usize) -> Option<Value> {
         let Some(chromium) = chromium() else {
             println!("skipped: no chromium on the path");
             return None;
@@ -48,7 +48,7 @@ mod browser {
         let mut html = Vec::new();
         page::write(input, &PageOptions::default(), &mut html).unwrap();
         std::fs::write(&file, html).unwrap();
-        let mut child = start(&chromium, &file, hovers, &dir.path().join("profile"));
+        let mut child = start(&chromium, &file, (width, hovers), &dir.path().join("profile"));
         let log = BufReader::new(child.stderr.take().unwrap());
         let _browser = Browser(child);
         let (tell, told) = mpsc::channel();
@@ -66,12 +66,17 @@ mod browser {
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    fn start(chromium: &Path, file: &Path, hovers: usize, profile: &Path) -> Child {
+    fn start(
+        chromium: &Path,
+        file: &Path,
+        (width, hovers): (usize, usize),
+        profile: &Path,
+    ) -> Child {
         Command::new(chromium)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
             .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
-            .args(["--disable-component-update", "--window-size=1300,1000"])
-            .arg("--enable-logging=stderr")
+            .args(["--disable-component-update", "--enable-logging=stderr"])
+            .arg(format!("--window-size={width},1000"))
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg(format!("file://{}#selftest={hovers}", file.display()))
             .stdout(Stdio::null())
@@ -132,6 +137,9 @@ mod browser {
             assert_eq!(layer["same"], true, "{kind}");
             assert!(layer["inked"].as_f64().unwrap() > 0.005, "{kind}");
         }
+        assert_eq!(report["misfits"], json!([]), "at {}", report["width"]);
+        assert_eq!(report["labels"]["overlaps"], 0);
+        assert!(report["labels"]["placed"].as_u64().unwrap() > 0);
         assert_eq!(report["table"]["falling"], true);
         assert_eq!(report["table"]["rising"], true);
     }
@@ -141,13 +149,16 @@ mod browser {
         let (n, d) = (70_000, 64);
         let mut input = input(n, 2, d);
         input.image = Some(ImageShape { height: 8, width: 8 });
-        let Some(report) = self_test(&input, 400) else { return };
+        let Some(report) = self_test(&input, 1900, 400) else { return };
         assert_sound(&report);
         assert_eq!(report["hover"]["hits"], 400);
         // The one time this project asserts: what the page promises to people. The median is
         // about 3 ms, so that a busy machine does not fail it.
         assert!(report["hover"]["median"].as_f64().unwrap() < 50.0, "{}", report["hover"]);
-        println!("hover {} draw {} ms", report["hover"], report["drawMs"]);
+        println!(
+            "hover {} answer {} draw {} ms",
+            report["hover"], report["answer"], report["drawMs"]
+        );
         // 8 bits per entry from 0 to 69,999: both ends exact.
         assert_eq!(report["layers"]["value"]["first"], 0.0);
         assert!((report["layers"]["value"]["last"].as_f64().unwrap() - 69_999.0).abs() < 0.01);
@@ -155,9 +166,9 @@ mod browser {
 
     #[test]
     fn one_and_three_axes_and_hostile_names_work() {
-        for dims in [1, 3] {
+        for (dims, width) in [(1, 1100), (3, 1400)] {
             let input = input(500, dims, 6);
-            let Some(report) = self_test(&input, 50) else { return };
+            let Some(report) = self_test(&input, width, 50) else { return };
             assert_sound(&report);
             let csv = report["table"]["csv"].as_str().unwrap();
             assert!(csv.starts_with("group,feature,importance,signed_mean\n"), "{csv}");
@@ -166,11 +177,51 @@ mod browser {
         }
     }
 
+    /// Numbers from 1e-9 to 1e9 and as many features as a run may ask for, at three widths.
+    #[test]
+    fn panels_fit_their_numbers_and_follow_the_switch() {
+        for width in [1100, 1400, 1900] {
+            let mut input = input(400, 2, 40);
+            let scale = |f: usize| 10_f64.powi((f % 19) as i32 - 9);
+            let spread = |g: usize, f: usize| ((g + f) as f64).sin() * scale(f);
+            input.summary.importance = Some(Matrix::from_fn(5, 40, spread));
+            input.summary.sensitivity = Some(Matrix::from_fn(5, 40, |_, f| 1e-9 * f as f64));
+            input.summary.jacobian_norm = Some(Matrix::from_fn(5, 40, |_, f| 0.01 * f as f64));
+            input.summary.contrast = Some(Matrix::from_fn(5, 40, |g, f| -spread(g, f)));
+            let charges = Matrix::from_fn(400, 40, |i, f| (i + f) as f32 * 1e-7);
+            input.layers.push(Layer {
+                kind: LayerKind::Importance,
+                about: "of a point".into(),
+                data: LayerData::Dense(charges),
+            });
+            input.top = Some(TopFeatures {
+                k: 25,
+                features: (0..400 * 25).map(|at| 39 - at % 25).collect(),
+                values: (0..400 * 25).map(|at| 1e-5 * (25 - at % 25) as f32).collect(),
+                kind: Some(LayerKind::Importance),
+            });
+            let Some(report) = self_test(&input, width, 20) else { return };
+            assert_sound(&report);
+            assert_eq!(report["lists"].as_object().unwrap().len(), 3);
+            let list = |name: &str| &report["lists"][name];
+            for name in ["importance", "sensitivity", "attribution"] {
+                assert_eq!(list(name)["count"], 25, "{name}");
+            }
+            assert_eq!(list("importance")["features"][0], 39);
+            assert_eq!(list("importance")["numbers"][0], "250");
+            assert_eq!(list("importance")["head"], "importance×10⁻⁶");
+            assert_eq!(list("sensitivity")["features"], list("attribution")["features"]);
+            let first = |name: &str| list(name)["numbers"][0].as_str().unwrap().to_owned();
+            assert_eq!(first("sensitivity"), first("attribution").replace(['+', '−'], ""));
+            assert_ne!(first("sensitivity"), first("attribution"));
+        }
+    }
+
     #[test]
     fn a_bare_map_without_groups_is_a_page() {
         let coords = Matrix::from_fn(300, 2, |i, c| ((i * (c + 3)) as f32).sin());
         let input = PageInput::new(HOSTILE, coords, vec!["x".into()]);
-        let Some(report) = self_test(&input, 20) else { return };
+        let Some(report) = self_test(&input, 1300, 20) else { return };
         assert_eq!(report["problems"], json!([]));
         assert!(report["inked"].as_f64().unwrap() > 0.005);
     }

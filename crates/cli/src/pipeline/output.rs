@@ -36,8 +36,13 @@ pub(super) struct Found<T> {
 
 /// What the user should know before trusting the numbers.
 pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
+    let blind = found.saturation.as_ref().and_then(summary::Saturation::warning);
+    blind.into_iter().chain(page_notices(found)).collect()
+}
+
+/// Those of them that the page does not word itself.
+fn page_notices<T>(found: &Found<T>) -> Vec<String> {
     let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
-    notices.extend(found.saturation.as_ref().and_then(summary::Saturation::warning));
     let diagnostics = found.sensitivities.iter().flat_map(|s| &s.diagnostics);
     for StepDiagnostics { step, seen, .. } in diagnostics.filter(|d| d.of_axes) {
         if seen.overflowed > 0 {
@@ -86,7 +91,7 @@ pub(super) fn write<T: Stored>(
 ) -> Result<()> {
     let start = Instant::now();
     let mut run = RunRecord::new("embex tsne", serde_json::to_value(settings).unwrap_or_default());
-    run.diagnostics = diagnostics(&found);
+    run.diagnostics = diagnostics(&found, settings);
     run.environment = environment();
     let quality = found.quality.clone();
     let page = page(found, settings)?;
@@ -105,10 +110,18 @@ fn environment() -> Environment {
     }
 }
 
-fn diagnostics<T: Stored>(found: &Found<T>) -> Value {
+fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
     let made = &found.made;
+    let scalar = settings.explain.attribution.as_ref().map(|asked| match asked.scalar {
+        ScalarArg::Length => "|dy/dx|",
+        ScalarArg::NormSq => "|y|²",
+        ScalarArg::GroupDistance => "distance from the group's mean",
+    });
     let attributions: Vec<Value> = (found.sensitivities.iter().flat_map(|s| &s.diagnostics))
-        .map(|d| json!({ "step": d.step, "diagnostics": d.seen }))
+        .map(|d| {
+            let of = if d.of_axes { Some("axes") } else { scalar };
+            json!({ "of": of, "step": d.step, "diagnostics": d.seen })
+        })
         .collect();
     let components = found.prepared.components.as_ref();
     json!({
@@ -128,7 +141,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let map = Rows::convert_from(found.made.map.as_mat());
     let names = std::mem::take(&mut found.prepared.names);
     let mut page = PageInput::new(&format!("t-SNE of {source}"), matrix(map)?, names);
-    page.notices = notices(&found);
+    page.notices = page_notices(&found);
     page.saturation = (found.saturation.as_ref())
         .map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });
     let summary =

@@ -12,14 +12,16 @@ use crate::{Result, palette, text};
 const STYLE: &str = include_str!("assets/page.css");
 const BODY: &str = include_str!("assets/body.html");
 /// The parts of the script, in order; they share one function scope.
-const SCRIPT: [&str; 10] = [
+const SCRIPT: [&str; 12] = [
     include_str!("assets/dom.js"),
     include_str!("assets/data.js"),
     include_str!("assets/colour.js"),
     include_str!("assets/geometry.js"),
     include_str!("assets/map.js"),
+    include_str!("assets/labels.js"),
     include_str!("assets/search.js"),
     include_str!("assets/panels.js"),
+    include_str!("assets/facts.js"),
     include_str!("assets/table.js"),
     include_str!("assets/main.js"),
     include_str!("assets/selftest.js"),

@@ -98,10 +98,10 @@ impl Saturation {
         let blind = self.blind_pairs().len();
         (self.is_blind()).then(|| {
             format!(
-                "only {:.1e} of the affinity lies across groups ({blind} pairs below {:.0e}): \
-                 derivatives are blind there, use importance",
-                self.across,
-                Self::BLIND
+                "only {:.2} % of the affinity lies across groups ({blind} pairs of groups below \
+                 {} %): derivatives are blind there, use importance",
+                100.0 * self.across,
+                100.0 * Self::BLIND
             )
         })
     }

@@ -69,11 +69,11 @@ class DenseLayer {
     if (!codes || codes instanceof Promise) return undefined;
     return this.number(at, codes[(at % this.per_block) * N + i]);
   }
-  /** One point's numbers for all features, or null while a block is missing. */
+  /** One point's numbers for all features, NaN where not stored; null while a block is missing. */
   row(i) {
-    if (!this.complete || this.loaded < this.blocks.length) return null;
+    if (this.loaded < this.blocks.length) return null;
     const out = new Float32Array(D);
-    for (let d = 0; d < D; d++) out[d] = this.at(i, d);
+    for (let d = 0; d < D; d++) out[d] = this.at(i, d); // undefined becomes NaN
     return out;
   }
 }

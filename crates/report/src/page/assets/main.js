@@ -6,6 +6,7 @@ async function repaint() {
   const before = panes.length;
   while (panes.length < wanted.length) panes.push(new Pane($("maps")));
   while (panes.length > wanted.length) panes.pop().box.remove();
+  document.querySelector("main").style.setProperty("--panes", wanted.length);
   panes.forEach((pane) => pane.resize());
   if (panes.length !== before) fitView(panes[0].width, panes[0].height);
   for (const [at, kind] of wanted.entries()) {
@@ -19,9 +20,9 @@ async function repaint() {
     if (values) panes[at].paint(kind, values, `${kind} of ${meta.features[feature]}`);
     else panes[at].paint("group", null, `${kind} of ${meta.features[feature]} is not stored in this page; coloured by group`);
   }
-  const about = wanted.filter((kind) => data.layers[kind]).map((kind) => data.layers[kind].about).filter(Boolean);
+  const about = wanted.filter((kind) => data.layers[kind] && data.layers[kind].about).map((kind) => `${kind}: ${data.layers[kind].about}`);
   const moves = meta.dims === 3 ? "Drag turns, shift-drag moves" : "Drag moves";
-  $("hint").textContent = [...about, `${moves}, the wheel zooms, a double click shows everything.`].join(" ");
+  $("hint").textContent = [...about.map(sentence), `${moves}, the wheel zooms, a double click shows everything.`].join(" ");
   redraw();
 }
 
@@ -54,6 +55,12 @@ function pin(i) {
   redrawOverlay();
 }
 
+/** Names a group whose name found no place on the map. */
+function nameGroup(g) {
+  state.named = g;
+  redrawOverlay();
+}
+
 function focusGroup(g) {
   state.focus = state.focus === g ? -1 : g;
   [...$("legend").children].forEach((button, at) => button.setAttribute("aria-pressed", String(at === state.focus)));
@@ -79,10 +86,12 @@ function findPoints(text) {
   return meta.names && text ? [...hits, ...named(meta.names, text)] : hits;
 }
 
+const saturationWords = () => `${percent(meta.saturation.mass)} of the affinity mass lies between groups.`;
+
 function buildNotices() {
   const notices = [...meta.notices];
   if (meta.saturation && meta.saturation.saturated) {
-    notices.unshift(`Only ${show(100 * meta.saturation.mass)} % of the affinity mass lies between groups. ` +
+    notices.unshift(`${saturationWords()} ` +
       "Where groups are completely apart, every derivative (attribution, sensitivity, signed mean) is blind to the features that separate them: " +
       "a small value there does not mean that a feature is unimportant. Read importance and contrast for what tells the groups apart.");
   }
@@ -99,7 +108,7 @@ function buildAbout() {
     "None of these is a cause. With as many features as here, some stand high by chance; repeat with other seeds before you conclude.",
     "Colours are rounded to 8 or 16 bits and clipped at 99.5 % of the points; tables, top features and the CSV hold the program's own numbers.",
     stored ? `To keep the file small, single points have their numbers for ${plural(stored.stored.length, "feature")} of ${D.toLocaleString("en")}; the table has all.` : null,
-    meta.saturation ? `Share of the affinity mass between groups: ${show(100 * meta.saturation.mass)} %.` : null,
+    meta.saturation ? saturationWords() : null,
   ];
   $("about-body").replaceChildren(el("ul", null, ...points.filter(Boolean).map((words) => el("li", null, words))));
 }
@@ -119,7 +128,7 @@ function buildControls() {
   $("beside-kind").addEventListener("change", (e) => { state.beside = e.target.value; repaint(); });
   $("group-pick").addEventListener("change", showGroup);
   $("group-order").addEventListener("change", showGroup);
-  $("labels").addEventListener("change", (e) => { state.labels = e.target.checked; redrawOverlay(); });
+  $("labels").addEventListener("change", (e) => { state.labels = e.target.checked; relabel(); });
   $("zoom-in").addEventListener("click", () => zoom(1.4));
   $("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
   $("reset").addEventListener("click", reset);
@@ -130,14 +139,22 @@ function buildControls() {
     button.addEventListener("click", () => turn(yaw, pitch));
   }
   if (meta.groups) {
-    $("legend").replaceChildren(...data.groupNames.map((name, g) => el("button", { "aria-pressed": "false", title: `show only ${name}`, onclick: () => focusGroup(g) },
+    const point = (g) => ({ onpointerenter: () => nameGroup(g), onpointerleave: () => nameGroup(-1), onfocus: () => nameGroup(g), onblur: () => nameGroup(-1) });
+    $("legend").replaceChildren(...data.groupNames.map((name, g) => el("button", { "aria-pressed": "false", title: `show only ${name}`, onclick: () => focusGroup(g), ...point(g) },
       dot(g), el("span", { class: "name" }, name), el("span", { class: "dim" }, data.groupSize[g].toLocaleString("en")))));
   } else {
     $("labels").parentElement.hidden = true;
   }
 }
 
+/** The map's column is as wide as its height and the axes can use; the panels take the rest. */
+function setAspect() {
+  const aspect = (grid.x1 - grid.x0) / (grid.y1 - grid.y0 || grid.extent);
+  document.querySelector("main").style.setProperty("--aspect", Math.max(1.1, Math.min(1.8, aspect)));
+}
+
 async function start() {
+  readTheme();
   $("title").textContent = meta.title;
   const groups = meta.groups ? `, ${plural(meta.groups.names.length, "group")}` : "";
   $("facts").textContent = `${plural(N, "point")}, ${plural(D, "feature")}${groups} · embex ${meta.version}`;
@@ -148,14 +165,16 @@ async function start() {
   }
   await openData();
   project();
+  if (meta.dims === 2) setAspect();
   buildControls();
+  buildPoint();
   await repaint();
   showPoint(-1);
   showGroup();
   buildTable();
   buildAbout();
-  $("run-body").replaceChildren(facts(meta.run ?? {}));
-  dark.addEventListener("change", redraw);
+  $("run-body").replaceChildren(runFacts(meta.run ?? {}));
+  dark.addEventListener("change", () => { readTheme(); redraw(); });
   panes.forEach((pane) => pane.draw());
   if (location.hash.startsWith("#selftest")) await selfTest(Number(location.hash.split("=")[1] || 200));
   if (meta.image) for (const layer of Object.values(data.layers)) await layer.all();

@@ -1,26 +1,34 @@
 // Drawing: points go straight into pixel memory, names and rings on a canvas above.
-const state = { kind: "group", beside: "none", feature: 0, focus: -1, hover: -1, pinned: -1, labels: true };
+const state = { kind: "group", beside: "none", feature: 0, focus: -1, named: -1, hover: -1, pinned: -1, labels: true };
 const panes = [];
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const cssWord = (name) => word(rgb(getComputedStyle(document.documentElement).getPropertyValue(name).trim()));
+/** Colours of the page; read once, for a question after a style makes the browser lay the page out. */
+const theme = { ink: "", ground: "", groundWord: 0 };
+function readTheme() {
+  const style = getComputedStyle(document.documentElement);
+  [theme.ink, theme.ground] = ["--ink", "--bg"].map((name) => style.getPropertyValue(name).trim());
+  theme.groundWord = word(rgb(theme.ground));
+}
 
 class Pane {
   constructor(host) {
     this.base = el("canvas", { "aria-hidden": "true" });
+    this.names = el("canvas", { "aria-hidden": "true" });
     this.top = el("canvas", {
       class: "top", tabindex: 0, role: "application",
       "aria-label": "Map. Arrow keys move, plus and minus zoom, 0 shows everything, square brackets step through the points, Enter keeps one.",
     });
     this.caption = el("div", { class: "caption" });
     this.scale = el("div", { class: "scale", hidden: true });
-    this.box = el("div", { class: "map" }, this.base, this.top, this.caption, this.scale);
+    this.box = el("div", { class: "map" }, this.base, this.names, this.top, this.caption, this.scale);
     host.append(this.box);
     this.colours = new Uint32Array(N);
     this.order = new Uint32Array(N);
     listen(this);
     this.painted = false;
+    this.placed = [];
     // A canvas that changes its size is blank, so it is drawn before the frame is shown.
-    new ResizeObserver(() => { if (this.resize() && this.painted) this.draw(); }).observe(this.box);
+    new ResizeObserver(() => { if (this.resize() && this.painted) { refit(this); this.draw(); } }).observe(this.box);
     this.resize();
   }
 
@@ -29,7 +37,7 @@ class Pane {
     const size = [Math.min(devicePixelRatio || 1, 2), Math.max(1, this.box.clientWidth), Math.max(1, this.box.clientHeight)];
     if (size[0] === this.ratio && size[1] === this.width && size[2] === this.height) return false;
     [this.ratio, this.width, this.height] = size;
-    for (const canvas of [this.base, this.top]) {
+    for (const canvas of [this.base, this.names, this.top]) {
       canvas.width = Math.round(this.width * this.ratio);
       canvas.height = Math.round(this.height * this.ratio);
     }
@@ -91,7 +99,7 @@ class Pane {
     const pen = this.base.getContext("2d");
     this.image = this.image || pen.createImageData(width, height);
     const out = new Uint32Array(this.image.data.buffer);
-    out.fill(cssWord("--bg"));
+    out.fill(theme.groundWord);
     const order = plane.depth ? byDepth() : this.order;
     const masks = discs(pointRadius() * this.ratio, N > 20000 ? 0.8 : 0.9);
     const faint = word(rgb(dark.matches ? "#2d3339" : "#dfe3e7"));
@@ -102,19 +110,29 @@ class Pane {
       stamp(out, width, height, masks, plane.x[i] * k + mx, my - plane.y[i] * k, shown ? this.colours[i] : faint);
     }
     pen.putImageData(this.image, 0, 0);
+    this.label();
     this.overlay();
   }
 
-  overlay() {
-    const pen = this.top.getContext("2d");
+  pen(canvas) {
+    const pen = canvas.getContext("2d");
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);
-    const style = getComputedStyle(document.documentElement);
-    const [ink, ground] = ["--ink", "--bg"].map((name) => style.getPropertyValue(name).trim());
-    if (state.labels && meta.groups && data.groupNames.length <= 60) this.names(pen, ink, ground);
+    return pen;
+  }
+
+  label() {
+    const pen = this.pen(this.names);
+    this.placed = state.labels && meta.groups ? placeLabels(this, pen) : [];
+    this.placed.forEach((box) => drawLabel(pen, box));
+  }
+
+  /** What follows the pointer: rings, and the name of a group that found no place. */
+  overlay() {
+    const pen = this.pen(this.top);
     for (const [i, wide] of [[state.pinned, 3], [state.hover, 2]]) {
       if (i < 0) continue;
-      for (const [colour, line] of [[ground, wide + 2.5], [ink, wide]]) {
+      for (const [colour, line] of [[theme.ground, wide + 2.5], [theme.ink, wide]]) {
         pen.beginPath();
         pen.arc(this.px(i), this.py(i), pointRadius() + 4, 0, 2 * Math.PI);
         pen.strokeStyle = colour;
@@ -122,27 +140,15 @@ class Pane {
         pen.stroke();
       }
     }
+    const g = this.unnamed();
+    const box = g >= 0 ? labelBox(this, pen, g, [0, state.hover >= 0 ? -22 : 0]) : null;
+    if (box) drawLabel(pen, box);
   }
 
-  names(pen, ink, ground) {
-    pen.font = "600 12.5px system-ui, sans-serif";
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.lineJoin = "round";
-    groupCentres().forEach((centre, g) => {
-      if (!centre || (state.focus >= 0 && state.focus !== g)) return;
-      let x = (centre[0] - view.cx) * view.scale + this.width / 2;
-      const y = this.height / 2 - (centre[1] - view.cy) * view.scale;
-      if (x < 0 || x > this.width) return;
-      const name = data.groupNames[g].length > 28 ? data.groupNames[g].slice(0, 27) + "…" : data.groupNames[g];
-      const half = pen.measureText(name).width / 2 + 4;
-      x = Math.max(half, Math.min(this.width - half, x));
-      pen.strokeStyle = ground;
-      pen.lineWidth = 4;
-      pen.strokeText(name, x, y);
-      pen.fillStyle = ink;
-      pen.fillText(name, x, y);
-    });
+  /** The group pointed at, on the map or in the legend, if its name is not on the map; else −1. */
+  unnamed() {
+    const g = state.hover >= 0 ? data.groupOf[state.hover] : state.named;
+    return meta.groups && state.labels && !this.placed.some((box) => box.g === g) ? g : -1;
   }
 
   /** The point under a place of this pane, or −1. */
@@ -224,6 +230,7 @@ function groupCentres() {
 
 const redraw = perFrame(() => panes.forEach((pane) => pane.draw()));
 const redrawOverlay = () => panes.forEach((pane) => pane.overlay());
+const relabel = () => panes.forEach((pane) => { pane.label(); pane.overlay(); });
 
 function zoom(factor, pane, px, py) {
   const wanted = Math.max(view.fit * 0.2, Math.min(view.fit * 400, view.scale * factor));
@@ -232,6 +239,16 @@ function zoom(factor, pane, px, py) {
   view.cy += dy / view.scale - dy / wanted;
   view.scale = wanted;
   redraw();
+}
+
+/** After a change of size: all of the map again, or as much larger or smaller as the pane. */
+function refit(pane) {
+  if (pane !== panes[0]) return;
+  const [zoomed, cx, cy] = [view.scale / view.fit, view.cx, view.cy];
+  fitView(pane.width, pane.height);
+  view.scale = view.fit * zoomed;
+  if (zoomed !== 1) Object.assign(view, { cx, cy });
+  panes.slice(1).forEach((other) => other.draw());
 }
 
 function turn(yaw, pitch) {
@@ -252,9 +269,11 @@ function listen(pane) {
   let drag = null;
   const place = (e) => { const box = top.getBoundingClientRect(); return [e.clientX - box.left, e.clientY - box.top]; };
   top.addEventListener("pointerdown", (e) => { drag = { at: place(e), moved: 0 }; top.setPointerCapture(e.pointerId); });
+  // Events come faster than frames, and where the canvas lies is asked once per frame.
+  const follow = perFrame((e) => { if (!drag) hover(e ? pane.pick(...place(e)) : -1); });
   top.addEventListener("pointermove", (e) => {
+    if (!drag) return follow(e);
     const at = place(e);
-    if (!drag) return hover(pane.pick(...at));
     const [dx, dy] = [at[0] - drag.at[0], at[1] - drag.at[1]];
     drag = { at, moved: drag.moved + Math.abs(dx) + Math.abs(dy) };
     if (meta.dims === 3 && !e.shiftKey) return turn(view.yaw - dx * 0.008, view.pitch - dy * 0.008);
@@ -267,7 +286,7 @@ function listen(pane) {
     drag = null;
   });
   top.addEventListener("pointercancel", () => { drag = null; });
-  top.addEventListener("pointerleave", () => { if (!drag) hover(-1); });
+  top.addEventListener("pointerleave", () => { follow(null); });
   top.addEventListener("dblclick", reset);
   top.addEventListener("wheel", (e) => {
     e.preventDefault();
@@ -301,10 +320,9 @@ function savePicture() {
   const pen = sheet.getContext("2d");
   let x = 0;
   for (const pane of panes) {
-    pen.drawImage(pane.base, x, 0);
-    pen.drawImage(pane.top, x, 0);
+    for (const canvas of [pane.base, pane.names, pane.top]) pen.drawImage(canvas, x, 0);
     pen.font = `${13 * pane.ratio}px system-ui, sans-serif`;
-    pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
+    pen.fillStyle = theme.ink;
     pen.fillText(pane.caption.textContent, x + 10 * pane.ratio, 20 * pane.ratio);
     x += pane.base.width;
   }

@@ -1,7 +1,7 @@
 // With #selftest in the address the page checks itself and writes what it found into the document
 // and the console; #selftest=1000 hovers over a thousand places.
 async function selfTest(hovers) {
-  const report = { n: N, features: D, hover: hoverTimes(hovers) };
+  const report = { n: N, features: D, width: innerWidth, hover: hoverTimes(hovers), answer: await answerTimes(Math.min(hovers, 40)) };
   const before = performance.now();
   panes[0].draw();
   report.drawMs = performance.now() - before;
@@ -17,6 +17,10 @@ async function selfTest(hovers) {
     panes[0].draw();
     report.layers[kind].inked = inkShare(panes[0]);
   }
+  report.labels = labelChecks();
+  report.lists = await listChecks();
+  pin(N - 1);
+  report.misfits = misfits();
   if (data.summary.length) report.table = tableChecks();
   report.elements = document.querySelectorAll("*").length;
   report.title = document.title;
@@ -51,10 +55,60 @@ function hoverTimes(count) {
   return { count, hits, median: times[count >> 1], high: times[Math.floor(0.99 * count)], most: times[count - 1] };
 }
 
+/** Milliseconds from a pointer's event to the frame after the panel has changed: two frames at best. */
+async function answerTimes(count) {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const times = [];
+  const { top } = panes[0];
+  for (let t = 0; t < count; t++) {
+    const box = top.getBoundingClientRect(), i = Math.floor(jitter(t + 0.5) * N);
+    await frame();
+    const before = performance.now();
+    for (let e = 0; e < 5; e++) top.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + panes[0].px(i) + e / 10, clientY: box.top + panes[0].py(i) }));
+    await frame();
+    await frame();
+    times.push(performance.now() - before);
+  }
+  hover(-1);
+  times.sort((a, b) => a - b);
+  return { count, median: times[count >> 1], most: times[count - 1] };
+}
+
+/** Names on the map: how many are there, how many found no place, how many pairs overlap. */
+function labelChecks() {
+  const boxes = panes[0].placed;
+  let overlaps = 0;
+  boxes.forEach((a, at) => boxes.slice(at + 1).forEach((b) => { if (!apart(a, b)) overlaps++; }));
+  return { placed: boxes.length, groups: meta.groups ? meta.groups.names.length : 0, overlaps };
+}
+
+/** The first features of the last point by each list of the switch. */
+async function listChecks() {
+  const found = {};
+  for (const name of listsHere()) {
+    pin(N - 1);
+    $("point-list").value = name;
+    $("point-list").dispatchEvent(new Event("change"));
+    const { kind } = LISTS[name];
+    if (kind && data.layers[kind]) { await data.layers[kind].all(); showPoint(N - 1); }
+    const lines = panel.rows.filter((row) => !row.tr.hidden);
+    found[name] = { head: panel.head.textContent, count: lines.length, features: lines.map((row) => row.d), numbers: lines.map((row) => row.number.textContent) };
+  }
+  return found;
+}
+
+/** Headings and numbers of the panels that do not fit their cell, or are cut. */
+function misfits() {
+  const cells = [...document.querySelectorAll("aside .num, aside th")];
+  const bad = cells.filter((cell) => cell.scrollWidth > cell.clientWidth || cell.textContent.includes("…"));
+  const wide = [...document.querySelectorAll("aside .card, aside .wide")].filter((box) => box.scrollWidth > box.clientWidth);
+  return [...bad.map((cell) => cell.textContent), ...wide.map((box) => `${box.className} ${box.id}: ${box.scrollWidth} > ${box.clientWidth}`)];
+}
+
 /** Share of the pixels of a map that are not ground. */
 function inkShare(pane) {
   const pixels = new Uint32Array(pane.base.getContext("2d").getImageData(0, 0, pane.base.width, pane.base.height).data.buffer);
-  const ground = cssWord("--bg");
+  const ground = theme.groundWord;
   return pixels.reduce((count, p) => count + (p !== ground), 0) / pixels.length;
 }
 
