@@ -59,13 +59,19 @@ pub(crate) enum Error {
         what: String,
     },
     /// The run of the checkpoint was asked for something else.
-    #[error("the interrupted run in {} had other settings: {what}", path.display())]
+    #[error("the run in {} had other settings: {what}", path.display())]
     OtherRun {
         /// Its folder.
         path: PathBuf,
         /// What differs.
         what: String,
     },
+    /// The folder is none of ours.
+    #[error("{} is no result of embex, it is left alone", .0.display())]
+    NotOurs(PathBuf),
+    /// Another process works in the folder.
+    #[error("another run is working in {}", .0.display())]
+    Busy(PathBuf),
     /// Standard output or the thread pool failed.
     #[error("cannot {action}: {source}")]
     System {
@@ -86,7 +92,7 @@ impl Error {
     /// The documented exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::OtherRun { .. } => 2,
+            Self::Usage(_) | Self::OtherRun { .. } | Self::NotOurs(_) => 2,
             Self::Io(error) => match error.class() {
                 ErrorClass::Usage => 2,
                 ErrorClass::Memory => 4,
@@ -96,6 +102,7 @@ impl Error {
             Self::Memory { .. } => 4,
             Self::Report(embex_report::Error::Missing { .. } | embex_report::Error::Io(_))
             | Self::Damaged { .. }
+            | Self::Busy(_)
             | Self::System { .. } => 5,
             Self::Interrupted(_) => 130,
             error if error.is_setting() => 2,
@@ -119,6 +126,7 @@ impl Error {
             Self::Memory { .. } => Some(
                 "see --dry-run; --pca, --top-variable, --no-importance and --precision f32 need less",
             ),
+            Self::Damaged { .. } => Some("remove that file to do its stage again, with --resume"),
             Self::OtherRun { .. } => Some("repeat its settings, or begin anew with --force"),
             Self::Interrupted(_) => Some("go on with the same command and --resume"),
             _ => None,
@@ -139,19 +147,27 @@ impl Error {
 
     /// Whether a setting is out of its range, which is a matter of the command line.
     fn is_setting(&self) -> bool {
-        let (Self::Linalg(linalg) | Self::Tsne(embex_tsne::Error::Input(linalg))) = self else {
-            return false;
-        };
-        matches!(linalg, embex_linalg::Error::Setting { .. })
+        match self {
+            Self::Linalg(error) | Self::Tsne(embex_tsne::Error::Input(error)) => {
+                matches!(error, embex_linalg::Error::Setting { .. })
+            }
+            Self::Tsne(error) => matches!(error, embex_tsne::Error::StepNotReached { .. }),
+            _ => false,
+        }
     }
 }
 
 fn io_hint(error: &embex_io::Error) -> Option<&'static str> {
     match error.root() {
+        embex_io::Error::Exists { path } if path.is_file() => {
+            Some("it is a file; give another folder")
+        }
         embex_io::Error::Exists { .. } => Some("--force replaces it"),
         embex_io::Error::Unfinished { .. } => Some("--resume goes on with it, --force begins anew"),
         embex_io::Error::NotANumber { .. } => Some("see --labels and --set-aside"),
-        embex_io::Error::ChooseArray { .. } => Some("see --array"),
+        embex_io::Error::ChooseArray { .. } => {
+            Some("--array names that of the matrix, --labels FILE:NAME that of the labels")
+        }
         embex_io::Error::OverBudget { .. } => Some("--max-memory allows more"),
         _ => None,
     }

@@ -262,10 +262,11 @@ impl TsneParams {
         let rate = self.learning_rate_for(1);
         let ranges = [
             ("n_components", self.n_components as f64, "1, 2 or 3", within(1.0, 3.0)),
+            ("perplexity", self.perplexity, "finite, at least 1", within(1.0, f64::MAX)),
             ("angle", self.angle, "between 0 and 1", within(0.0, 1.0)),
             ("init_jitter", self.init_jitter, "finite, at least 0", within(0.0, f64::MAX)),
-            ("learning_rate", rate, "finite, above 0", within(f64::MIN_POSITIVE, f64::MAX)),
             ("exaggeration", self.exaggeration, "finite, at least 1", within(1.0, f64::MAX)),
+            ("learning_rate", rate, "finite, above 0", within(f64::MIN_POSITIVE, f64::MAX)),
             (
                 "late_exaggeration",
                 self.late_exaggeration,

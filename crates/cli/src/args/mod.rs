@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Reads a matrix with samples in rows, makes a map of it, and writes a folder: the map, the
     /// sensitivity of every point to every feature, the importance of features to points and
     /// groups, tables, and a page (index.html) that shows them all without a network.
-    #[command(after_help = TSNE_EXAMPLES, after_long_help = format!("{TSNE_EXAMPLES}\n\n{CODES}"))]
+    #[command(allow_negative_numbers = true, after_help = TSNE_EXAMPLES, after_long_help = format!("{TSNE_EXAMPLES}\n\n{CODES}"))]
     Tsne(Box<TsneArgs>),
     /// Say what a file holds: shape, names, labels, layers
     #[command(after_long_help = CODES)]

@@ -27,9 +27,9 @@ pub(crate) struct RunArgs {
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Threads; the results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
+    /// Threads, at most 1024; the results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
     /// Memory that the run may take, as 500M or 4G: fewer blocks at once, or a refusal if that is
     /// not enough; the results do not depend on it
     #[arg(long, value_name = "SIZE")]

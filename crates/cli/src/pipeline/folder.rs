@@ -1,6 +1,6 @@
 //! The result folder while it is being made, and the checkpoints in it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use embex_io::{AtomicDir, Existing};
@@ -15,6 +15,9 @@ use crate::exit::{Error, Result};
 const VERSION: u32 = 2;
 
 const SETTINGS: &str = "settings.json";
+
+/// Held by the process that works in the folder.
+const LOCK: &str = "lock";
 
 /// A stage's state on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ impl Checkpoint {
 #[derive(Debug)]
 pub(super) struct Folder {
     dir: AtomicDir,
+    lock: File,
 }
 
 /// What `--out` and `--resume` lead to.
@@ -66,6 +70,7 @@ impl Folder {
     pub(super) fn open(run: &RunArgs, settings: &Settings) -> Result<Opened> {
         AtomicDir::recover(&run.out)?;
         let existing = if run.force { Existing::Replace } else { Existing::Refuse };
+        check_ours(&run.out, "run.json")?;
         if run.resume && run.out.is_dir() {
             let done = finished_settings(&run.out)?;
             settings.check_same(&done, &run.out)?;
@@ -73,20 +78,21 @@ impl Folder {
         }
         let unfinished =
             if run.resume || run.force { AtomicDir::resume(&run.out, existing)? } else { None };
-        let dir = match unfinished {
-            Some(dir) if run.resume && dir.path(SETTINGS).is_file() => {
+        if let Some(dir) = unfinished {
+            check_ours(dir.work(), SETTINGS)?;
+            let lock = lock(&dir)?;
+            if run.resume && dir.path(SETTINGS).is_file() {
                 let began: Settings = read_json(&dir.path(SETTINGS))?;
                 settings.check_same(&began, dir.work())?;
-                dir
+                return Ok(Opened::Work(Self { dir, lock }));
             }
-            Some(dir) => {
-                dir.discard()?;
-                AtomicDir::create(&run.out, existing)?
-            }
-            None => AtomicDir::create(&run.out, existing)?,
-        };
-        embex_io::write_json(dir.path(SETTINGS), settings)?;
-        Ok(Opened::Work(Self { dir }))
+            drop(lock);
+            dir.discard()?;
+        }
+        let dir = AtomicDir::create(&run.out, existing)?;
+        embex_io::write_json(dir.path(SETTINGS), settings)?; // first: it marks the folder as ours
+        let lock = lock(&dir)?;
+        Ok(Opened::Work(Self { dir, lock }))
     }
 
     /// Where the files are now.
@@ -111,19 +117,47 @@ impl Folder {
         if !path.is_file() {
             return Ok(None);
         }
-        Ok(Some(embex_io::read_checkpoint(path, checkpoint.kind(), VERSION)?))
+        let state = embex_io::read_checkpoint(&path, checkpoint.kind(), VERSION);
+        state.map(Some).map_err(|error| Error::Damaged { what: error.root().to_string(), path })
     }
 
     /// Removes everything: the run failed, and would again.
     pub(super) fn discard(self) -> Result<()> {
+        drop(self.lock);
         Ok(self.dir.discard()?)
     }
 
     /// Takes away what only a resumption needs, and gives the folder its name.
     pub(super) fn commit(self) -> Result<PathBuf> {
         let mut names = Checkpoint::ALL.map(Checkpoint::file).to_vec();
-        names.push(SETTINGS.to_owned());
+        names.extend([SETTINGS, LOCK].map(str::to_owned));
+        drop(self.lock); // an open file keeps its folder's name on some systems
         Ok(self.dir.commit_without(&names)?)
+    }
+}
+
+/// Refuses a folder that is neither empty nor has our file of this name: nobody's files are lost.
+fn check_ours(folder: &Path, file: &str) -> Result<()> {
+    let is_empty = |folder| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !folder.is_dir() || folder.join(file).is_file() || is_empty(folder) {
+        return Ok(());
+    }
+    Err(Error::NotOurs(folder.to_owned()))
+}
+
+/// Takes the folder for this process until it ends.
+fn lock(dir: &AtomicDir) -> Result<File> {
+    let path = dir.path(LOCK);
+    let failed =
+        |source: std::io::Error| Error::System { action: "lock the folder", source: source.into() };
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(dir.work().to_owned())),
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Ok(file)
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

@@ -126,9 +126,7 @@ fn scalar<T>(asked: &AttributionSettings, prepared: &Prepared<T>) -> Result<Opti
             Ok(Some(Scalar::GroupDistanceSq { groups: groups.codes().to_vec() }))
         }
         (ScalarArg::GroupDistance, None) => {
-            let words =
-                "--scalar group-distance needs groups: --labels, or --clusters of 2 or more";
-            Err(Error::Usage(words.to_owned()))
+            Err(Error::Input("all samples have the same group".to_owned()))
         }
     }
 }

@@ -42,12 +42,13 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     use_threads(args)?;
     let mut display = Display::new(args.output);
     let settings = Settings::of(args)?;
-    settings.map.check()?;
+    settings.check()?;
     let mut clock = Clock::default();
     let limit = args.run.max_memory;
     let samples = source::read(&settings.input, limit.map(|amount| amount.0))?;
     clock.note("read");
     let shape = Shape::of(&samples.matrix);
+    settings.check_shape(shape.n_rows, shape.n_cols)?;
     let estimate = Estimate::new(shape, &settings, limit)?;
     if args.run.dry_run {
         return dry_run(&estimate, &settings, shape, args);
@@ -56,8 +57,9 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     let folder = match Folder::open(&args.run, &settings)? {
         Opened::Work(folder) => folder,
         Opened::Complete => {
-            let words = format!("{} is complete already", args.run.out.display());
-            return display.event("done", json!({ "out": args.run.out }), &words);
+            let out = args.run.out.display().to_string();
+            let words = format!("{out} is complete already");
+            return display.event("done", json!({ "out": out }), &words);
         }
     };
     let mut run = Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
@@ -72,7 +74,7 @@ fn finish(outcome: Result<()>, folder: Folder, display: &mut Display) -> Result<
         Ok(()) => {
             let out = folder.commit()?;
             let words = format!("done: {}", out.join("index.html").display());
-            display.event("done", json!({ "out": out }), &words)
+            display.event("done", json!({ "out": out.display().to_string() }), &words)
         }
         Err(error) if error.is_cancelled() => Err(Error::Interrupted(folder.work().to_owned())),
         Err(error) if error.code() == 5 => Err(error),
@@ -87,14 +89,14 @@ fn finish(outcome: Result<()>, folder: Folder, display: &mut Display) -> Result<
 pub(crate) fn report(args: &ReportArgs) -> Result<()> {
     let mut display = Display::new(args.output);
     RunResult::read(&args.folder)?.write_page(&args.folder, &PageOptions::default())?;
-    let page = args.folder.join("index.html");
-    display.event("done", json!({ "page": page }), &format!("done: {}", page.display()))
+    let page = args.folder.join("index.html").display().to_string();
+    display.event("done", json!({ "page": page }), &format!("done: {page}"))
 }
 
 fn use_threads(args: &TsneArgs) -> Result<()> {
     let Some(threads) = args.run.threads else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
+        .num_threads(threads.into())
         .build_global()
         .map_err(|source| Error::System { action: "start the threads", source: source.into() })
 }

@@ -9,7 +9,7 @@ use embex_report::page::{
     TopFeatures,
 };
 use embex_report::{Environment, Matrix, PhaseTime, RunRecord, RunResult};
-use embex_tsne::importance::Importance;
+use embex_tsne::importance::{CandidateEffect, Importance};
 use embex_tsne::summary::{self, Order};
 use serde_json::{Value, json};
 
@@ -130,9 +130,18 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         "iterations": made.n_iter,
         "stopped": made.stopped,
         "attributions": attributions,
-        "importance": found.importance.as_ref().map(|i| &i.effect),
+        "importance": found.importance.as_ref().map(|i| effect(&i.effect)),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
     })
+}
+
+/// The effect without the counts of how neighbours were proved, which follow the memory limit.
+fn effect(effect: &CandidateEffect) -> Value {
+    let mut value = serde_json::to_value(effect).unwrap_or_default();
+    if let Some(counts) = value.pointer_mut("/counts").and_then(Value::as_object_mut) {
+        counts.retain(|name, _| name != "proved" && name != "scanned");
+    }
+    value
 }
 
 /// Moves what was found into the page, so that no matrix is there twice.

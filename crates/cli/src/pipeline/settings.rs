@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use embex_tsne::TsneParams;
 use embex_tsne::attribution::Mode;
+use embex_tsne::{Metric, TsneParams};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -113,6 +113,58 @@ impl Settings {
         })
     }
 
+    /// Refuses what cannot be, before anything is read.
+    pub(super) fn check(&self) -> Result<()> {
+        self.map.check()?;
+        if self.map.n_neighbours == Some(0) {
+            return usage("--neighbours must be at least 1");
+        }
+        self.check_attribution()?;
+        self.check_importance()
+    }
+
+    fn check_attribution(&self) -> Result<()> {
+        let Some(asked) = &self.explain.attribution else { return Ok(()) };
+        let last = self.map.n_iter;
+        if let Some(step) = asked.at.iter().find(|&&step| step == 0 || step > last) {
+            return usage(&format!("--at {step}: there are the steps 1 to {last}"));
+        }
+        let has_groups = self.input.labels.is_some() || self.explain.clusters > 1;
+        if asked.scalar == ScalarArg::GroupDistance && !has_groups {
+            return usage("--scalar group-distance needs --labels, or --clusters of 2 or more");
+        }
+        Ok(())
+    }
+
+    fn check_importance(&self) -> Result<()> {
+        let Some(asked) = &self.explain.importance else { return Ok(()) };
+        if self.map.metric != Metric::Euclidean {
+            return usage(
+                "importance needs Euclidean distances: give --no-importance with --metric cosine",
+            );
+        }
+        if asked.correlated.is_some_and(|r| !(r > 0.0 && r <= 1.0)) {
+            return usage("--correlated must be above 0 and at most 1");
+        }
+        if asked.candidates.is_some_and(|factor| !(factor >= 1.0 && factor.is_finite())) {
+            return usage("--candidates must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// Refuses more columns than there are.
+    pub(super) fn check_shape(&self, n_rows: usize, n_cols: usize) -> Result<()> {
+        let steps = &self.prepare;
+        if let Some(n) = steps.top_variable.filter(|&n| n == 0 || n > n_cols) {
+            return usage(&format!("--top-variable {n}: the matrix has {n_cols} columns"));
+        }
+        let n_features = steps.top_variable.unwrap_or(n_cols);
+        if let Some(n) = steps.pca.filter(|&n| n == 0 || n > n_features.min(n_rows)) {
+            return usage(&format!("--pca {n}: there are {n_rows} rows and {n_features} columns"));
+        }
+        Ok(())
+    }
+
     /// Refuses a folder whose run had other settings.
     pub(super) fn check_same(&self, other: &Self, folder: &Path) -> Result<()> {
         let [ours, theirs] = [self, other].map(|s| serde_json::to_value(s).unwrap_or_default());
@@ -121,6 +173,10 @@ impl Settings {
             Some(what) => Err(Error::OtherRun { path: folder.to_owned(), what }),
         }
     }
+}
+
+fn usage(words: &str) -> Result<()> {
+    Err(Error::Usage(words.to_owned()))
 }
 
 impl InputSettings {

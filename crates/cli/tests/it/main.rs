@@ -1,6 +1,7 @@
 //! The program as a user meets it: files, exit codes, interruptions.
 
 mod common;
+mod folders;
 mod interruption;
 mod program;
 mod refusals;

@@ -157,11 +157,27 @@ fn requests_that_cannot_be_followed_are_usage() {
         &["--no-such-option"],
         &["--resume", "--force"],
         &["--threads", "0"],
+        &["--threads", "100000"],
+        &["--perplexity", "0"],
+        &["--perplexity", "-3"],
+        &["--perplexity", "nan"],
+        &["--neighbours", "0"],
+        &["--exaggeration", "0"],
+        &["--at", "0"],
+        &["--at", "99999"],
+        &["--metric", "cosine"],
+        &["--correlated", "1.1"],
+        &["--candidates", "0.5"],
+        &["--pca", "9"],
+        &["--top-variable", "9"],
     ] {
         let (code, message) = refuse("x.csv", &rows, &[&["--labels", "kind"][..], more].concat());
         assert_eq!(code, 2, "{more:?}: {message}");
     }
-    assert_eq!(code(&run(["tsne"])), 2);
+    assert_eq!(crate::common::code(&run(["tsne"])), 2);
+    let unlabelled = ["--scalar", "group-distance", "--clusters", "0", "--set-aside", "kind"];
+    let (code, message) = refuse("x.csv", &rows, &unlabelled);
+    assert!(code == 2 && message.contains("--labels"), "{message}");
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Whose folder it is: what the program may replace, take up, and must leave alone.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::common::{Bed, code, embex, run, stderr};
+
+#[test]
+fn folders_of_others_are_left_alone() {
+    let bed = Bed::new();
+    for name in ["mine", "mine.partial"] {
+        fs::create_dir(bed.path(name)).expect("creates");
+        fs::write(bed.path(name).join("precious"), "x").expect("writes");
+    }
+    for (out, folder) in [("mine", "mine"), ("mine.partial", "mine.partial")] {
+        let output = run([&bed.arguments(out)[..], &["--force".to_owned()]].concat());
+        assert_eq!(code(&output), 2, "{}", stderr(&output));
+        assert!(stderr(&output).contains("left alone"), "{}", stderr(&output));
+        assert!(bed.path(folder).join("precious").is_file());
+    }
+    fs::remove_dir_all(bed.path("mine")).expect("removes");
+    for way in ["--force", "--resume"] {
+        let output = run([&bed.arguments("mine")[..], &[way.to_owned()]].concat());
+        assert_eq!(code(&output), 2, "{way}: {}", stderr(&output));
+        assert!(bed.path("mine.partial").join("precious").is_file());
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_others_stay() {
+    let bed = Bed::new();
+    let arguments = bed.arguments("out");
+    let partial = bed.path("out.partial");
+    let mut child = embex(&arguments).arg("--checkpoint-every=1").spawn().expect("starts");
+    let began = Instant::now();
+    while !partial.join("attributions.checkpoint").is_file() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint");
+        if child.try_wait().expect("waits").is_some() {
+            return; // it finished between two looks: nothing is left to damage
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    let path = partial.join("attributions.checkpoint");
+    let Ok(mut bytes) = fs::read(&path) else { return };
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&path, bytes).expect("writes");
+    let resume = [&arguments[..], &["--resume".to_owned()]].concat();
+    let output = run(&resume);
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    assert!(stderr(&output).contains("attributions.checkpoint"), "{}", stderr(&output));
+    assert!(partial.join("affinities.checkpoint").is_file());
+}
+
+#[test]
+fn two_runs_do_not_work_in_one_folder() {
+    let bed = Bed::of(300, 5);
+    let mut arguments = bed.arguments("out");
+    let at = arguments.iter().position(|word| word == "--iterations").expect("given");
+    arguments[at + 1] = "100000".to_owned();
+    let mut first = embex(&arguments).stderr(Stdio::null()).spawn().expect("starts");
+    let began = Instant::now();
+    while !bed.path("out.partial").join("lock").is_file() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no lock");
+    }
+    std::thread::sleep(Duration::from_millis(50)); // from the file to its lock
+    for way in ["--resume", "--force"] {
+        let output = run([&arguments[..], &[way.to_owned()]].concat());
+        assert_eq!(code(&output), 5, "{way}: {}", stderr(&output));
+        assert!(stderr(&output).contains("another run"), "{way}: {}", stderr(&output));
+    }
+    let _ = first.kill();
+    let _ = first.wait();
+    assert!(bed.path("out.partial").join("settings.json").is_file());
+}
+
+/// Names need not be UTF-8.
+#[cfg(target_os = "linux")]
+#[test]
+fn odd_names_are_names() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bed = Bed::new();
+    let mut arguments: Vec<std::ffi::OsString> =
+        bed.arguments("out").into_iter().map(Into::into).collect();
+    let odd = bed.folder.path().join(std::ffi::OsStr::from_bytes(b"b\xff"));
+    arguments[3] = odd.clone().into();
+    arguments.push("--no-importance".into());
+    let output = run(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(odd.join("index.html").is_file());
+}
