@@ -100,7 +100,12 @@ impl Error {
                 _ => 3,
             },
             Self::Memory { .. } => 4,
-            Self::Report(embex_report::Error::Missing { .. } | embex_report::Error::Io(_))
+            Self::Report(
+                embex_report::Error::Missing { .. }
+                | embex_report::Error::Damaged { .. }
+                | embex_report::Error::Write(_)
+                | embex_report::Error::Io(_),
+            )
             | Self::Damaged { .. }
             | Self::Busy(_)
             | Self::System { .. } => 5,
@@ -126,7 +131,9 @@ impl Error {
             Self::Memory { .. } => Some(
                 "see --dry-run; --pca, --top-variable, --no-importance and --precision f32 need less",
             ),
-            Self::Damaged { .. } => Some("remove that file to do its stage again, with --resume"),
+            Self::Damaged { path, .. } if path.extension().is_some_and(|e| e == "checkpoint") => {
+                Some("remove that file to do its stage again, with --resume")
+            }
             Self::OtherRun { .. } => Some("repeat its settings, or begin anew with --force"),
             Self::Interrupted(_) => Some("go on with the same command and --resume"),
             _ => None,
