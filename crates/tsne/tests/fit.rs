@@ -5,6 +5,7 @@ use embex_linalg::faer::{Mat, MatRef};
 use embex_linalg::progress::{Flow, Silent, Update};
 use embex_linalg::{MemoryBudget, Rows};
 use embex_testkit::Golden;
+use embex_tsne::attribution::AttributeParams;
 use embex_tsne::{
     Affinities, Divergence, Error, Init, LearningRate, MapEvery, Method, Metric, Optimizer,
     OptimizerState, Precision, StopReason, TransformParams, TsneParams,
@@ -281,4 +282,29 @@ fn new_rows_land_in_their_cluster() {
     let error =
         transform.transform(fitted, y, Mat::zeros(3, 5).as_ref(), &mut Silent, budget).unwrap_err();
     assert_eq!(error, Error::ColumnMismatch { got: 5, expected: 6 });
+}
+
+/// Weights are kept in units of the data, so that single precision serves features of any scale.
+#[test]
+fn single_precision_attributes_features_of_any_scale() {
+    let bed = embex_testkit::clusters(90, 5, 3, 2.0, 1).x;
+    let params = TsneParams::default()
+        .with_perplexity(8.0)
+        .with_learning_rate(LearningRate::Fixed(5.0))
+        .with_n_iter(60)
+        .with_exaggeration_iter(40);
+    let scaled = |exponent: i32| {
+        let scale = 2.0_f64.powi(exponent);
+        let x = Mat::from_fn(90, 5, |i, d| scale * f64::from(bed[(i, d)] as f32));
+        let found = params.attribute(x.as_ref(), &AttributeParams::default()).unwrap();
+        let values = found.sensitivities[0].values.clone().into_vec();
+        values.into_iter().map(|value| value * scale).collect::<Vec<_>>()
+    };
+    let base = scaled(0);
+    let size = base.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    for exponent in [-100, -40, 64, 100] {
+        for (got, expected) in scaled(exponent).iter().zip(&base) {
+            assert!((got - expected).abs() <= 1e-4 * size, "2^{exponent}: {got} {expected}");
+        }
+    }
 }

@@ -9,7 +9,10 @@ use super::dp::{AffinityDerivative, DpScratch};
 use super::panel::{Panel, Panels, PerRow, Tile};
 use crate::{Error, Result};
 
-/// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j).
+/// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j) / unit².
+///
+/// The unit, a power of two, is about the distance at which affinities fall off: without it the
+/// weights of features of extreme scale would leave the range of single precision.
 ///
 /// Only affinities depend on the inputs, so this holds for every formula and in every feature
 /// space that shares the affinities: the given features, principal components, original
@@ -20,6 +23,8 @@ pub struct Coefficients<T> {
     starts: Vec<usize>,
     columns: Vec<u32>,
     channels: usize,
+    /// Power of two.
+    unit: f64,
     /// Row after row; within a row channel after channel.
     weights: Vec<T>,
 }
@@ -36,14 +41,15 @@ impl<T: Real> Coefficients<T> {
         rows.into_par_iter().for_each_init(DpScratch::default, |scratch, (i, row)| {
             derivative.weights_of_row(i, row, scratch);
         });
-        Self { starts: starts.to_vec(), columns: columns.to_vec(), channels, weights }
+        let (starts, columns) = (starts.to_vec(), columns.to_vec());
+        Self { starts, columns, channels, unit: derivative.unit(), weights }
     }
 
     /// One channel of weights on the entries of P.
     pub(crate) fn from_weights(affinities: &crate::Affinities, weights: Vec<T>) -> Self {
         debug_assert_eq!(weights.len(), affinities.n_edges());
         let (starts, columns) = (affinities.starts.clone(), affinities.columns.clone());
-        Self { starts, columns, channels: 1, weights }
+        Self { starts, columns, channels: 1, unit: 1.0, weights }
     }
 
     /// Σ_a seed_ika w_ija for every channel k; `seeds` is n × `channels` × own channels.
@@ -56,7 +62,7 @@ impl<T: Real> Coefficients<T> {
             combine(own, &seeds[i * width..(i + 1) * width], self.channels, row);
         });
         let (starts, columns) = (self.starts.clone(), self.columns.clone());
-        Self { starts, columns, channels, weights }
+        Self { starts, columns, channels, unit: self.unit, weights }
     }
 
     /// Number of samples.
@@ -67,6 +73,11 @@ impl<T: Real> Coefficients<T> {
     /// Values per feature.
     pub const fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// Length in which the weights are given: a power of two.
+    pub const fn unit(&self) -> f64 {
+        self.unit
     }
 
     /// Partners of sample `i`, ascending.
@@ -108,10 +119,15 @@ impl<T: Real> Coefficients<T> {
     /// A panel of Σ_j w_ij (x_i − x_j), one sample and channel.
     #[inline(always)]
     pub(crate) fn project_tile(&self, panel: &Panel<'_, T>, i: usize, channel: usize) -> Tile<T> {
-        panel.sum(i, self.partners(i), self.weights(i, channel))
+        let mut tile = panel.sum(i, self.partners(i), self.weights(i, channel));
+        let per_unit = T::from_f64(1.0 / self.unit);
+        for value in &mut tile {
+            *value = *value * per_unit * per_unit; // exact; the square alone may leave the range
+        }
+        tile
     }
 
-    /// Σ_j w_ij (x_i − x_j) in a feature space: n × (channels · D), channel after channel.
+    /// Σ_j w_ij (x_i − x_j) / unit² in a feature space: n × (channels · D), channel after channel.
     ///
     /// Cost: one multiply-add per entry of P, channel and feature.
     ///

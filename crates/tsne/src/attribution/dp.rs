@@ -24,6 +24,9 @@ use crate::{Error, Result};
 /// No such neighbour.
 const ABSENT: u32 = u32::MAX;
 
+/// Powers of two up to this one have inverses in single precision.
+const LARGEST_EXPONENT: f64 = 126.0;
+
 /// Variances of D below this share of D̄² count as none: all neighbours at one distance.
 ///
 /// Then the affinities do not depend on β, and dβ is left out. Rounding leaves a share near
@@ -49,6 +52,8 @@ pub(crate) struct AffinityDerivative<'a> {
     affinities: &'a Affinities,
     conditionals: &'a Conditionals,
     index: &'a DpIndex,
+    /// Length in which weights are given.
+    unit: f64,
 }
 
 /// Per-row buffers, grown once to the longest row.
@@ -82,7 +87,12 @@ impl<'a> AffinityDerivative<'a> {
     /// [`Error::NoConditionals`] if the joint values were given as they are.
     pub(crate) fn new(affinities: &'a Affinities, index: &'a DpIndex) -> Result<Self> {
         let conditionals = affinities.conditionals.as_ref().ok_or(Error::NoConditionals)?;
-        Ok(Self { affinities, conditionals, index })
+        Ok(Self { affinities, conditionals, index, unit: unit_of(&conditionals.beta) })
+    }
+
+    /// Length in which weights are given: a power of two near a typical bandwidth.
+    pub(crate) const fn unit(&self) -> f64 {
+        self.unit
     }
 
     /// Number of samples.
@@ -95,7 +105,7 @@ impl<'a> AffinityDerivative<'a> {
         (&self.affinities.starts, &self.affinities.columns)
     }
 
-    /// Turns F into w in place for row `i`; `f` holds the row's entries, one channel after the
+    /// Turns F into w · unit² in place for row `i`; `f` holds the row's entries, one channel after the
     /// other.
     pub(crate) fn weights_of_row<T: Real>(&self, i: usize, f: &mut [T], scratch: &mut DpScratch) {
         let degree = self.fill(i, scratch);
@@ -192,9 +202,22 @@ impl<'a> AffinityDerivative<'a> {
         for (e, value) in f.iter_mut().enumerate() {
             let v = value.to_f64();
             let left = v - mean - slope * (s.dist[e] - mean_dist);
-            *value = T::from_f64(s.own[e] * left + s.other[e] * v);
+            let weight = s.own[e] * left + s.other[e] * v;
+            *value = T::from_f64(weight * self.unit * self.unit);
         }
     }
+}
+
+/// The power of two next to 1 / √(2 β) at the median β; exact in both number types.
+fn unit_of(beta: &[f64]) -> f64 {
+    let mut usable: Vec<f64> = beta.iter().copied().filter(|b| b.is_normal()).collect();
+    if usable.is_empty() {
+        return 1.0;
+    }
+    let middle = usable.len() / 2;
+    let (_, &mut median, _) = usable.select_nth_unstable_by(middle, f64::total_cmp);
+    let exponent = (-0.5 * (2.0 * median).log2()).round();
+    2.0_f64.powi(exponent.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT) as i32)
 }
 
 /// Per entry (i, j) the place of j in the neighbour list of i.

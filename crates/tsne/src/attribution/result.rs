@@ -76,7 +76,7 @@ pub struct Diagnostics {
     pub indefinite: u64,
     /// Points whose Hessian has a vanishing eigenvalue (fixed point only), left out.
     pub singular: u64,
-    /// Largest absolute coefficient.
+    /// Largest absolute coefficient, in the units of [`Coefficients::unit`].
     pub max_weight: f64,
     /// Root mean square distance of the map's points from their mean, at the step.
     pub spread: f64,

@@ -157,7 +157,7 @@ fn dense_weights(coefficients: &Coefficients<f64>) -> Vec<f64> {
     for i in 0..n {
         for c in 0..2 {
             for (&j, &w) in coefficients.partners(i).iter().zip(coefficients.weights(i, c)) {
-                all[(i * 2 + c) * n + j as usize] = w;
+                all[(i * 2 + c) * n + j as usize] = w / coefficients.unit().powi(2);
             }
         }
     }

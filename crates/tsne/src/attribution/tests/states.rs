@@ -321,7 +321,7 @@ fn degenerate_neighbourhoods_stay_finite() {
     }
 }
 
-/// J_i = Σ_j w_ij (x_i − x_j) by the definition: channels × D.
+/// J_i = Σ_j w_ij (x_i − x_j) / unit² by the definition: channels × D.
 fn by_definition(found: &Attribution<f64>, x: &Mat<f64>, i: usize) -> Vec<Vec<f64>> {
     let weights = &found.coefficients;
     let length = |i: usize| (0..x.ncols()).map(|f| x[(i, f)].powi(2)).sum::<f64>().sqrt();
@@ -330,7 +330,8 @@ fn by_definition(found: &Attribution<f64>, x: &Mat<f64>, i: usize) -> Vec<Vec<f6
     let channel = |channel: usize| -> Vec<f64> {
         let sum = |f: usize| -> f64 {
             let terms = weights.partners(i).iter().zip(weights.weights(i, channel));
-            terms.map(|(&j, w)| w * (entry(i, f) - entry(j as usize, f))).sum()
+            let sum: f64 = terms.map(|(&j, w)| w * (entry(i, f) - entry(j as usize, f))).sum();
+            sum / weights.unit().powi(2)
         };
         let row: Vec<f64> = (0..x.ncols()).map(sum).collect();
         let along: f64 = (0..x.ncols()).map(|f| row[f] * entry(i, f)).sum();
