@@ -109,6 +109,7 @@ fn documented(refusal: &Refusal) -> bool {
                 Tsne::Collapsed { .. }
                     | Tsne::Diverged { .. }
                     | Tsne::Distance { .. }
+                    | Tsne::InitValue { .. }
                     | Tsne::AttributionOverflow { .. }
                     | Tsne::Neighbours(Trees::Scale { .. })
             )

@@ -120,7 +120,9 @@ fn too_few_rows_for_the_perplexity_are_counted() {
     assert!(quick().fit(samples().subrows(0, 22)).is_ok()); // 3 · 7 = 22 − 1
     for perplexity in [0.0, 0.99, -3.0, f64::NAN, f64::INFINITY] {
         let refused = TsneParams::default().with_perplexity(perplexity).fit(samples());
-        assert!(matches!(refused, Err(Tsne::Perplexity { n_samples: N, .. })), "{perplexity}");
+        let is_setting =
+            |error: &Tsne| matches!(error, Tsne::Input(Linalg::Setting { name: "perplexity", .. }));
+        assert!(refused.is_err_and(|error| is_setting(&error)), "{perplexity}");
         let transform = TransformParams::default().with_perplexity(perplexity);
         let refused = transform.transform(samples(), map(), x, &mut Silent, BUDGET());
         assert!(matches!(refused, Err(Tsne::Input(Linalg::Setting { .. }))), "{perplexity}");
