@@ -4,7 +4,8 @@ use embex_linalg::Real;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::pairs::{AddChunks, AddOwn, LANES, PairSums, Sources};
+use crate::lanes::LANES;
+use crate::pairs::{AddChunks, AddOwn, PairSums, Sources};
 use crate::repulsion::{Repulsion, RepulsionSums};
 
 /// Sums over all n² pairs, in lanes; the twin that approximations are measured against.

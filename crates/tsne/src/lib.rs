@@ -35,6 +35,7 @@ mod explained;
 mod fit;
 pub mod importance;
 pub mod init;
+mod lanes;
 pub mod optimizer;
 mod pairs;
 mod params;

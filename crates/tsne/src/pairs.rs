@@ -3,21 +3,17 @@
 //! Sources are taken in chunks of [`LANES`], one accumulator per lane, lanes added in order at
 //! the end: the bits do not depend on the width of the machine's vectors.
 
+use std::array;
 use std::ops::Range;
 
 use embex_linalg::Real;
 use pulp::{Simd, WithSimd};
 
+use crate::lanes::{LANES, NARROW, fold};
 use crate::repulsion::Curvature;
-
-/// Sources handled together; fixed, because the last bits of every sum depend on it.
-pub(crate) const LANES: usize = 16;
 
 /// Chunks accumulated in `T` before they are added to the `f64` totals.
 const FLUSH: usize = 256;
-
-/// Targets that share the loads of a chunk.
-const TILE: usize = 2;
 
 /// Weighted sources, one array per axis, padded to whole chunks by weight 0.
 #[derive(Clone, Debug)]
@@ -67,14 +63,14 @@ impl<T: Real, const C: usize> Sources<T, C> {
         self.weights.len() / LANES
     }
 
+    /// W sources from `first` on.
     #[inline(always)]
-    fn chunk(&self, chunk: usize) -> ([[T; LANES]; C], [T; LANES]) {
-        let from = chunk * LANES;
-        let (mut x, mut w) = ([[T::ZERO; LANES]; C], [T::ZERO; LANES]);
+    fn part<const W: usize>(&self, first: usize) -> ([[T; W]; C], [T; W]) {
+        let (mut x, mut w) = ([[T::ZERO; W]; C], [T::ZERO; W]);
         for c in 0..C {
-            x[c].copy_from_slice(&self.coords[c][from..from + LANES]);
+            x[c].copy_from_slice(&self.coords[c][first..first + W]);
         }
-        w.copy_from_slice(&self.weights[from..from + LANES]);
+        w.copy_from_slice(&self.weights[first..first + W]);
         (x, w)
     }
 }
@@ -114,52 +110,52 @@ impl<const C: usize> PairSums<C> {
     }
 }
 
-/// [`PairSums`] lane by lane.
+/// [`PairSums`] by lanes, W of them.
 #[derive(Clone, Copy)]
-struct Lanes<T, const C: usize> {
-    z: [T; LANES],
-    force: [[T; LANES]; C],
-    g2: [T; LANES],
-    outer: [[[T; LANES]; C]; C],
+struct Lanes<T, const C: usize, const W: usize> {
+    z: [T; W],
+    force: [[T; W]; C],
+    g2: [T; W],
+    outer: [[[T; W]; C]; C],
 }
 
-impl<T: Real, const C: usize> Lanes<T, C> {
+impl<T: Real, const C: usize, const W: usize> Lanes<T, C, W> {
     const ZERO: Self = Self {
-        z: [T::ZERO; LANES],
-        force: [[T::ZERO; LANES]; C],
-        g2: [T::ZERO; LANES],
-        outer: [[[T::ZERO; LANES]; C]; C],
+        z: [T::ZERO; W],
+        force: [[T::ZERO; W]; C],
+        g2: [T::ZERO; W],
+        outer: [[[T::ZERO; W]; C]; C],
     };
 
     #[inline(always)]
-    fn add<const CURVATURE: bool>(&mut self, y: &[T; C], x: &[[T; LANES]; C], w: &[T; LANES]) {
-        let mut d = [[T::ZERO; LANES]; C];
-        let mut r = [T::ONE; LANES];
+    fn add<const CURVATURE: bool>(&mut self, y: &[T; C], x: &[[T; W]; C], w: &[T; W]) {
+        let mut d = [[T::ZERO; W]; C];
+        let mut r = [T::ONE; W];
         for c in 0..C {
-            for l in 0..LANES {
+            for l in 0..W {
                 d[c][l] = y[c] - x[c][l];
             }
-            for l in 0..LANES {
+            for l in 0..W {
                 r[l] = d[c][l].mul_add_(d[c][l], r[l]);
             }
         }
-        let mut g = [T::ZERO; LANES];
-        let mut wg = [T::ZERO; LANES];
-        let mut wg2 = [T::ZERO; LANES];
-        for l in 0..LANES {
+        let mut g = [T::ZERO; W];
+        let mut wg = [T::ZERO; W];
+        let mut wg2 = [T::ZERO; W];
+        for l in 0..W {
             g[l] = T::ONE / r[l];
         }
-        for l in 0..LANES {
+        for l in 0..W {
             wg[l] = w[l] * g[l];
         }
-        for l in 0..LANES {
+        for l in 0..W {
             wg2[l] = wg[l] * g[l];
         }
-        for l in 0..LANES {
+        for l in 0..W {
             self.z[l] += wg[l];
         }
         for c in 0..C {
-            for l in 0..LANES {
+            for l in 0..W {
                 self.force[c][l] = wg2[l].mul_add_(d[c][l], self.force[c][l]);
             }
         }
@@ -169,56 +165,61 @@ impl<T: Real, const C: usize> Lanes<T, C> {
     }
 
     #[inline(always)]
-    fn add_curvature(&mut self, d: &[[T; LANES]; C], g: &[T; LANES], wg2: &[T; LANES]) {
-        let mut wg3 = [T::ZERO; LANES];
-        for l in 0..LANES {
+    fn add_curvature(&mut self, d: &[[T; W]; C], g: &[T; W], wg2: &[T; W]) {
+        let mut wg3 = [T::ZERO; W];
+        for l in 0..W {
             self.g2[l] += wg2[l];
         }
-        for l in 0..LANES {
+        for l in 0..W {
             wg3[l] = wg2[l] * g[l];
         }
         for c in 0..C {
-            let mut wg3d = [T::ZERO; LANES];
-            for l in 0..LANES {
+            let mut wg3d = [T::ZERO; W];
+            for l in 0..W {
                 wg3d[l] = wg3[l] * d[c][l];
             }
             for e in c..C {
-                for l in 0..LANES {
+                for l in 0..W {
                     self.outer[c][e][l] = wg3d[l].mul_add_(d[e][l], self.outer[c][e][l]);
                 }
             }
         }
     }
 
+    /// Becomes the lanes from `first` on of `all`.
     #[inline(always)]
-    fn flush<const CURVATURE: bool>(&self, sums: &mut PairSums<C>) {
-        sums.z += total(&self.z);
+    fn store<const CURVATURE: bool>(&self, all: &mut Lanes<T, C, LANES>, first: usize) {
+        all.z[first..first + W].copy_from_slice(&self.z);
         for c in 0..C {
-            sums.force[c] += total(&self.force[c]);
+            all.force[c][first..first + W].copy_from_slice(&self.force[c]);
         }
         if CURVATURE {
-            sums.g2 += total(&self.g2);
+            all.g2[first..first + W].copy_from_slice(&self.g2);
             for c in 0..C {
                 for e in c..C {
-                    sums.outer[c][e] += total(&self.outer[c][e]);
+                    all.outer[c][e][first..first + W].copy_from_slice(&self.outer[c][e]);
                 }
             }
         }
     }
 }
 
-/// The sum of all lanes, in a fixed order.
-#[inline(always)]
-fn total<T: Real>(lanes: &[T; LANES]) -> f64 {
-    let mut half = [T::ZERO; LANES / 2];
-    for l in 0..LANES / 2 {
-        half[l] = lanes[l] + lanes[l + LANES / 2];
+impl<T: Real, const C: usize> Lanes<T, C, LANES> {
+    #[inline(always)]
+    fn flush<const CURVATURE: bool>(&self, sums: &mut PairSums<C>) {
+        sums.z += fold(&self.z).to_f64();
+        for c in 0..C {
+            sums.force[c] += fold(&self.force[c]).to_f64();
+        }
+        if CURVATURE {
+            sums.g2 += fold(&self.g2).to_f64();
+            for c in 0..C {
+                for e in c..C {
+                    sums.outer[c][e] += fold(&self.outer[c][e]).to_f64();
+                }
+            }
+        }
     }
-    let mut quarter = [T::ZERO; LANES / 4];
-    for l in 0..LANES / 4 {
-        quarter[l] = half[l] + half[l + LANES / 4];
-    }
-    ((quarter[0] + quarter[2]) + (quarter[1] + quarter[3])).to_f64()
 }
 
 /// Adds the sums of `targets` over all sources in `chunks` to `sums`.
@@ -236,23 +237,34 @@ impl<T: Real, const C: usize, const CURVATURE: bool> WithSimd for AddChunks<'_, 
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let (tiles, rest) = self.targets.as_chunks::<TILE>();
-        let (tile_sums, rest_sums) = self.sums.as_chunks_mut::<TILE>();
-        for t in 0..tiles.len() {
-            let chunks = self.chunks.clone();
-            add_tile::<T, C, TILE, CURVATURE>(&tiles[t], self.sources, chunks, &mut tile_sums[t]);
+        if S::F32_LANES > NARROW {
+            self.by_tiles::<2, LANES>();
+        } else if CURVATURE {
+            self.by_tiles::<1, NARROW>();
+        } else {
+            self.by_tiles::<2, NARROW>();
         }
-        for t in 0..rest.len() {
-            let chunks = self.chunks.clone();
-            let mut sums = [rest_sums[t]];
-            add_tile::<T, C, 1, CURVATURE>(&[rest[t]], self.sources, chunks, &mut sums);
-            rest_sums[t] = sums[0];
+    }
+}
+
+impl<T: Real, const C: usize, const CURVATURE: bool> AddChunks<'_, T, C, CURVATURE> {
+    /// R targets share the loads of W lanes.
+    #[inline(always)]
+    fn by_tiles<const R: usize, const W: usize>(self) {
+        let (tiles, rest) = self.targets.as_chunks::<R>();
+        let (tile_sums, rest_sums) = self.sums.as_chunks_mut::<R>();
+        for (targets, sums) in tiles.iter().zip(tile_sums) {
+            add_tile::<T, C, R, W, CURVATURE>(targets, self.sources, self.chunks.clone(), sums);
+        }
+        for (target, sums) in rest.iter().zip(rest_sums) {
+            let (target, sums) = (array::from_ref(target), array::from_mut(sums));
+            add_tile::<T, C, 1, W, CURVATURE>(target, self.sources, self.chunks.clone(), sums);
         }
     }
 }
 
 #[inline(always)]
-fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
+fn add_tile<T: Real, const C: usize, const R: usize, const W: usize, const CURVATURE: bool>(
     targets: &[[T; C]; R],
     sources: &Sources<T, C>,
     chunks: Range<usize>,
@@ -261,15 +273,21 @@ fn add_tile<T: Real, const C: usize, const R: usize, const CURVATURE: bool>(
     let mut from = chunks.start;
     while from < chunks.end {
         let to = chunks.end.min(from + FLUSH);
-        let mut lanes = [Lanes::<T, C>::ZERO; R];
-        for chunk in from..to {
-            let (x, w) = sources.chunk(chunk);
+        let mut all = [Lanes::<T, C, LANES>::ZERO; R];
+        for first in (0..LANES).step_by(W) {
+            let mut lanes = [Lanes::<T, C, W>::ZERO; R];
+            for chunk in from..to {
+                let (x, w) = sources.part::<W>(chunk * LANES + first);
+                for r in 0..R {
+                    lanes[r].add::<CURVATURE>(&targets[r], &x, &w);
+                }
+            }
             for r in 0..R {
-                lanes[r].add::<CURVATURE>(&targets[r], &x, &w);
+                lanes[r].store::<CURVATURE>(&mut all[r], first);
             }
         }
         for r in 0..R {
-            lanes[r].flush::<CURVATURE>(&mut sums[r]);
+            all[r].flush::<CURVATURE>(&mut sums[r]);
         }
         from = to;
     }
@@ -290,9 +308,9 @@ impl<T: Real, const C: usize, const CURVATURE: bool> WithSimd for AddOwn<'_, T, 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for r in 0..self.targets.len() {
-            let mut lanes = Lanes::<T, C>::ZERO;
+            let mut lanes = Lanes::<T, C, LANES>::ZERO;
             for chunk in self.chunks.clone() {
-                let (x, mut w) = self.sources.chunk(chunk);
+                let (x, mut w) = self.sources.part::<LANES>(chunk * LANES);
                 let from = (chunk - self.chunks.start) * LANES;
                 for l in 0..LANES {
                     w[l] = if from + l == r { T::ZERO } else { w[l] };

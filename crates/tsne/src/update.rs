@@ -4,7 +4,7 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::pairs::LANES;
+use crate::lanes::LANES;
 use crate::repulsion::RepulsionSums;
 use crate::step::Edges;
 

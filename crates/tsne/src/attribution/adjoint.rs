@@ -11,10 +11,10 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{LANES, Lane, add_folded};
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z, row_mass};
 use super::small::{Square, smallest};
+use crate::lanes::{LANES, Lane, add_folded};
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
 

@@ -10,12 +10,12 @@ use rayon::prelude::*;
 
 use super::coefficients::RowsOf;
 use super::dp::{AffinityDerivative, DpIndex};
-use super::lanes::{LANES, Lane};
 use super::params::AttributeParams;
 use super::project::unit_rows;
 use super::rule::{DpForm, Rule, StepFactors};
 use super::small::Square;
 use crate::affinity::Affinities;
+use crate::lanes::{LANES, Lane};
 use crate::{Metric, Result};
 
 /// The clip, the inputs it acts on, and what bounds it.

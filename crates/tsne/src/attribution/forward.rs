@@ -8,11 +8,11 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::clip::{Clip, Explicit};
-use super::lanes::{LANES, Lane, fold};
 use super::params::AttributeParams;
 use super::rule::{Rule, StepFactors, StepScalars, gains_of, per_z, repulsion_of, row_mass};
 use super::small::{Square, smallest};
 use crate::affinity::Affinities;
+use crate::lanes::{LANES, Lane, fold};
 use crate::step::{Edges, StepObserver, StepView};
 
 /// Rows per task; any value gives the same bits.

@@ -46,7 +46,6 @@ mod coefficients;
 mod dp;
 mod fixed_point;
 mod forward;
-mod lanes;
 mod panel;
 mod params;
 mod project;

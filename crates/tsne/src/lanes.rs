@@ -6,6 +6,10 @@ use embex_linalg::Real;
 /// Numbers per lane; fixed, because the last bits of every sum depend on it.
 pub(crate) const LANES: usize = 16;
 
+/// Lanes computed together where registers hold no more than this many single-precision numbers,
+/// so that all that a loop needs stays in them; any value gives the same bits.
+pub(crate) const NARROW: usize = 8;
+
 /// One quantity of sixteen entries or updates.
 pub(crate) type Lane<T> = [T; LANES];
 
