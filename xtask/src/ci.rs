@@ -12,11 +12,10 @@ const STAGES: &[Stage] = &[
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("clippy", || clippy(&[])),
     ("clippy, all features", || clippy(&["--all-features"])),
-    ("docs", docs),
-    ("test", || cargo(&["test"])),
-    ("test, approximate neighbours", || {
-        cargo(&["test", "--package", "embex-trees", "--features", "approx"])
-    }),
+    ("docs, all features", docs),
+    // What plain `cargo test` runs, and what only features bring, from one build: a run of its own
+    // for a feature compiles faer, optimised, once more.
+    ("test, all features", || cargo(&["test", "--all-features"])),
     ("reproduce, quick", || cargo(&["xtask", "reproduce"])),
 ];
 
@@ -52,7 +51,8 @@ fn clippy(more: &[&str]) -> Command {
 }
 
 fn docs() -> Command {
-    let mut command = cargo(&["doc", "--workspace", "--no-deps", "--lib", "--bins"]);
+    let mut command =
+        cargo(&["doc", "--workspace", "--no-deps", "--lib", "--bins", "--all-features"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     command
 }
