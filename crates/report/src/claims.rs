@@ -197,6 +197,36 @@ pub struct Outcome {
     pub verdict: Verdict,
 }
 
+impl Outcome {
+    /// Whether the runs decide the verdict: ours lies at least a standard error from the border
+    /// between the verdicts. The error is that of the mean of our runs, from their standard
+    /// deviation or the paper's, whichever is larger; 0 where neither is known.
+    ///
+    /// Further runs, or another machine's last bits, turn a verdict that is not decided too easily
+    /// for the turn to mean anything.
+    pub fn is_decided(&self) -> bool {
+        let Claim { value, tolerance, direction, method, sd: paper, .. } = &self.claim;
+        let Some(ours) = self.estimates.get(method) else { return false };
+        let above = ours.mean - value;
+        let from_border = match direction {
+            Direction::Near => above.abs() - tolerance,
+            Direction::AtLeast => above + tolerance,
+            Direction::AtMost => above - tolerance,
+        };
+        let sd = ours.sd.unwrap_or(0.0).max(paper.unwrap_or(0.0));
+        from_border.abs() >= sd / (ours.n as f64).sqrt()
+    }
+
+    /// The word of a [`snapshot`].
+    fn lasting_word(&self) -> &'static str {
+        let judged = !matches!(self.verdict, Verdict::NotRun(_));
+        if judged && !self.is_decided() { UNDECIDED } else { self.verdict.word() }
+    }
+}
+
+/// The word in a [`snapshot`] for a verdict that the runs do not decide.
+pub const UNDECIDED: &str = "undecided";
+
 /// Judges every claim by the finished cells. `not_run` gives the reason, by experiment, why an
 /// experiment has no cells, as a missing data file.
 ///
@@ -273,22 +303,25 @@ pub struct Change {
     pub after: String,
 }
 
-/// Words of all verdicts by id, as committed beside the results; times are left out.
+/// Words of all verdicts by id, as committed beside the results; times are left out, and a verdict
+/// that the runs do not decide is [`UNDECIDED`].
 pub fn snapshot(outcomes: &[Outcome]) -> BTreeMap<String, String> {
     let lasting = outcomes.iter().filter(|outcome| !outcome.claim.timed);
-    lasting.map(|outcome| (outcome.claim.id.clone(), outcome.verdict.word().to_owned())).collect()
+    lasting.map(|o| (o.claim.id.clone(), o.lasting_word().to_owned())).collect()
 }
 
-/// Verdicts that changed since a [`snapshot`]. Claims not judged in one of the two do not count:
-/// a shorter tier leaves many out.
+/// Verdicts that changed since a [`snapshot`]: decided then and now, and not the same. Claims not
+/// judged in one of the two do not count: a shorter tier leaves many out.
 pub fn changes(before: &BTreeMap<String, String>, outcomes: &[Outcome]) -> Vec<Change> {
-    let not_run = Verdict::NotRun(String::new());
+    let decided = |word: &str| {
+        [Verdict::Reproduced, Verdict::Differs].iter().any(|verdict| verdict.word() == word)
+    };
     snapshot(outcomes)
         .into_iter()
-        .filter(|(_, after)| after != not_run.word())
         .filter_map(|(id, after)| {
             let before = before.get(&id)?.clone();
-            (before != after && before != not_run.word()).then_some(Change { id, before, after })
+            let changed = before != after && decided(&before) && decided(&after);
+            changed.then_some(Change { id, before, after })
         })
         .collect()
 }
@@ -379,7 +412,7 @@ mod tests {
 
     #[test]
     fn only_judged_verdicts_can_change() {
-        let claims = [claim(0.5, 0.05, Direction::Near)];
+        let claims = [Claim { sd: None, ..claim(0.5, 0.05, Direction::Near) }];
         let now = judge(&claims, &[cell(0, "published", 0.5)], &BTreeMap::new());
         let was = |word: &str| BTreeMap::from([("a".to_owned(), word.to_owned())]);
         assert_eq!(changes(&was("differs"), &now).len(), 1);
@@ -391,6 +424,28 @@ mod tests {
         let timed = [Claim { timed: true, ..claims[0].clone() }];
         let now = judge(&timed, &[cell(0, "published", 0.5)], &BTreeMap::new());
         assert!(changes(&was("differs"), &now).is_empty() && snapshot(&now).is_empty());
+    }
+
+    #[test]
+    fn what_the_runs_do_not_decide_cannot_change() {
+        let claims = [claim(0.5, 0.1, Direction::Near)]; // the paper's deviation is 0.1
+        let judged = |value: f64, runs: u64| {
+            let cells: Vec<_> = (0..runs).map(|seed| cell(seed, "published", value)).collect();
+            judge(&claims, &cells, &BTreeMap::new())
+        };
+        // Two runs have a standard error of 0.07, so 0.65 may be chance; with 16 runs it is not.
+        assert_eq!(snapshot(&judged(0.65, 2))["a"], UNDECIDED);
+        assert_eq!(snapshot(&judged(0.65, 16))["a"], "differs");
+        assert_eq!(snapshot(&judged(0.51, 2))["a"], "reproduced");
+        let was = |word: &str| BTreeMap::from([("a".to_owned(), word.to_owned())]);
+        assert!(changes(&was("reproduced"), &judged(0.65, 2)).is_empty());
+        assert!(changes(&was(UNDECIDED), &judged(0.65, 16)).is_empty());
+        assert_eq!(changes(&was("reproduced"), &judged(0.65, 16)).len(), 1);
+        let one_sided = [claim(0.5, 0.0, Direction::AtLeast)];
+        let cells = [cell(0, "published", 0.45)];
+        let outcomes = judge(&one_sided, &cells, &BTreeMap::new());
+        assert_eq!(outcomes[0].verdict, Verdict::Differs);
+        assert_eq!(snapshot(&outcomes)["a"], UNDECIDED);
     }
 
     #[test]
