@@ -11,7 +11,7 @@ use embex_report::{Entry, Figure, Section, Table, text};
 use embex_tsne::summary::TopFeatures;
 
 use self::ranking::{ANSWERS, TOP, interval, mean_sd};
-use self::told::{Config, Data, NEIGHBOURS, Told, tell};
+use self::told::{CORRELATED, Config, Data, NEIGHBOURS, Told, tell};
 use crate::reproduce::{Cell, Context, Experiment, Findings, KERNELS};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
@@ -34,7 +34,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 const N_ITER: usize = 1000;
 
 fn run(cx: &Context<'_>) -> anyhow::Result<Findings> {
-    let starts = cx.tier.pick(3, 5, 10);
+    let starts = cx.tier.pick(2, 5, 10);
     let config = |data: &str, components| Config {
         data: data.to_owned(),
         components,
@@ -72,10 +72,17 @@ fn introduction(digits: &Study, pbmc: &Study, starts: u64) -> Vec<String> {
          KL(P‖Q), charged to the group's points)? Sensitivity: how strongly does the place of the \
          group's points respond to the feature (corrected attributions at the end of early \
          exaggeration; mean of |attribution of |y|²|, and mean length of the derivative of the \
-         place)? Contrast (difference of means): how far does the group's mean lie from the mean of the rest, in \
-         standard deviations? Contrast knows no map; it is the baseline. No answer has a sign \
-         here: a feature that a group lacks can come first."
+         place)? Contrast (difference of means): how far does the group's mean lie from the mean of \
+         the rest, in standard deviations? Contrast knows no map; it is the baseline. No answer has \
+         a sign here: a feature that a group lacks can come first."
             .to_owned(),
+        format!(
+            "One copy of a feature stands in for another, so copies hide each other from the first \
+             question. \"Importance of correlated groups\" therefore puts features whose \
+             correlations chain above |r| = {CORRELATED} to their means together and gives each what \
+             its group is worth; a feature without such relatives keeps its own importance. A group is \
+             worth more than one feature for its size alone, so the two are shown side by side."
+        ),
         format!(
             "Digits: {} images of 8 × 8 pixels as they are. Blood cells: {} cells, counts \
              log-normalised, {} principal components without scaling, explained in {} of the {} \
@@ -120,8 +127,8 @@ impl Study {
 
     /// Group × asked feature, map by map, for the answer at a place of [`ANSWERS`].
     fn values(&self, answer: usize) -> anyhow::Result<Vec<embex_linalg::Rows<f64>>> {
-        let measure = ANSWERS[answer].0;
-        let of = |cell: &Cell<Told>| ranking::of_asked(&cell.value.summary, measure, &self.asked);
+        let source = ANSWERS[answer].0;
+        let of = |cell: &Cell<Told>| ranking::of_asked(&cell.value, source, &self.asked);
         self.cells.iter().map(of).collect()
     }
 
@@ -138,7 +145,7 @@ impl Study {
     fn is_finite(&self) -> bool {
         self.cells.iter().all(|cell| {
             let told = &cell.value;
-            let values = ANSWERS.iter().filter_map(|a| told.summary.values(a.0));
+            let values = ANSWERS.iter().filter_map(|answer| answer.0.values(told).ok());
             let finite = values.flat_map(embex_linalg::Rows::as_slice).all(|v| v.is_finite());
             finite && told.kl.is_finite() && told.map.as_flattened().iter().all(|v| v.is_finite())
         })

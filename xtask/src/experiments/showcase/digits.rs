@@ -34,7 +34,7 @@ pub(super) fn report(study: &Study, findings: &mut Findings) -> anyhow::Result<(
     findings.section.tables.push(first_pixels(study, &means)?);
     findings.section.figures.push(tiles(study, &means)?);
     let constant = constant_pixels(&study.data);
-    let used = largest_at(&means[..3], &constant);
+    let used = largest_at(&means[..means.len() - 1], &constant);
     let seen = format!("{} constant pixels, largest answer {used:e}", constant.len());
     findings.gate("constant pixels have no importance and no sensitivity", used <= 0.0, seen);
     Ok(())
@@ -70,14 +70,21 @@ fn tiles(study: &Study, means: &[Rows<f64>]) -> anyhow::Result<Figure> {
     let mut tiles: Vec<Tile> = (images.iter().enumerate())
         .map(|(digit, image)| tile(format!("mean {digit}"), image, Scale::Sequential))
         .collect();
-    let rows = [("importance", Scale::Diverging), ("sensitivity", Scale::Sequential)];
-    let rows =
-        rows.into_iter().chain([("norm", Scale::Sequential), ("contrast", Scale::Sequential)]);
-    for ((name, scale), values) in rows.zip(means) {
+    let names = [
+        ("importance", Scale::Diverging),
+        ("groups", Scale::Diverging),
+        ("sensitivity", Scale::Sequential),
+        ("norm", Scale::Sequential),
+        ("contrast", Scale::Sequential),
+    ];
+    for ((name, scale), values) in names.into_iter().zip(means) {
         let of = |digit| tile(format!("{name} {digit}"), values.row(digit), scale);
         tiles.extend((0..images.len()).map(of));
     }
-    let title = "Digits: mean image, importance, sensitivity (two summaries), contrast".to_owned();
+    let title =
+        "Digits: mean image, importance (single pixels, correlated groups), sensitivity (two \
+                 summaries), contrast"
+            .to_owned();
     Ok(Figure {
         name: "showcase-digits-tiles".to_owned(),
         caption: format!(

@@ -9,7 +9,7 @@ use embex_report::{Entry, Estimate, Figure, Table};
 
 use super::Study;
 use super::ranking::{self, ANSWERS, TOP, interval, mean_sd};
-use super::told::Data;
+use super::told::{CORRELATED, Data};
 use crate::reproduce::Findings;
 
 /// Principal components that the map is made of.
@@ -40,6 +40,7 @@ pub(super) fn load() -> anyhow::Result<Data> {
 pub(super) fn report(study: &Study, findings: &mut Findings) -> anyhow::Result<()> {
     let markers = Markers::among(study)?;
     findings.section.tables.push(first_genes(study)?);
+    findings.section.tables.push(correlated_genes(study)?);
     findings.section.tables.push(markers.ranks_table());
     findings.section.tables.push(markers.hits_table());
     findings.section.tables.push(markers.auroc_table(study));
@@ -62,19 +63,62 @@ fn first_genes(study: &Study) -> anyhow::Result<Table> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let sizes = &study.cells[0].value.summary.sizes;
     for (g, name) in study.data.groups.iter().enumerate() {
-        let known = markers_of(name);
         let named = tops.iter().map(|top| {
-            let first = top.features(g).iter().take(SHOWN).map(|&d| {
-                let gene = study.feature(d);
-                let star = if known.contains(&gene) { "*" } else { "" };
-                format!("{gene}{star}")
-            });
+            let first =
+                top.features(g).iter().take(SHOWN).map(|&d| starred(study.feature(d), name));
             Entry::Text(first.collect::<Vec<_>>().join(", "))
         });
         let start = [name.as_str().into(), (sizes[g] as f64).into()];
         table.push(start.into_iter().chain(named));
     }
     Ok(table)
+}
+
+/// What correlated genes are worth together and alone, to the type that they mark most.
+fn correlated_genes(study: &Study) -> anyhow::Result<Table> {
+    let title = format!(
+        "Blood cells: importance of correlated genes (|r| > {CORRELATED}), as rise of KL of the type \
+         with their largest mean contrast"
+    );
+    let columns = [
+        "genes (* a known marker of the type)",
+        "count",
+        "type",
+        "together",
+        "largest alone",
+        "sum alone",
+    ];
+    let mut table = Table::new(&title, &columns);
+    let mean_of = |answer: usize| ranking::mean(&study.values(answer)?);
+    let (alone, together) = (mean_of(0)?, mean_of(1)?);
+    let contrast = mean_of(ANSWERS.len() - 1)?;
+    for genes in &study.cells[0].value.correlated {
+        let places: Vec<usize> =
+            (0..study.asked.len()).filter(|&at| genes.contains(&study.asked[at])).collect();
+        let sum =
+            |rows: &Rows<f64>, g: usize| places.iter().map(|&at| rows.row(g)[at]).sum::<f64>();
+        let types = 0..study.data.groups.len();
+        let marked = types.max_by(|&a, &b| sum(&contrast, a).total_cmp(&sum(&contrast, b)));
+        let (Some(g), Some(&first)) = (marked, places.first()) else { continue };
+        let name = &study.data.groups[g];
+        let shown = places.iter().map(|&at| starred(study.feature(at as u32), name));
+        let largest = places.iter().map(|&at| alone.row(g)[at]).fold(f64::NEG_INFINITY, f64::max);
+        table.push([
+            shown.collect::<Vec<_>>().join(", ").into(),
+            (places.len() as f64).into(),
+            name.as_str().into(),
+            together.row(g)[first].into(),
+            largest.into(),
+            sum(&alone, g).into(),
+        ]);
+    }
+    Ok(table)
+}
+
+/// A gene, with a star if it is a known marker of the type.
+fn starred(gene: &str, group: &str) -> String {
+    let star = if markers_of(group).contains(&gene) { "*" } else { "" };
+    format!("{gene}{star}")
 }
 
 fn markers_of(group: &str) -> &'static [&'static str] {

@@ -3,27 +3,47 @@
 use embex_linalg::Rows;
 use embex_linalg::stats::ranks;
 use embex_report::{Entry, Estimate, text};
-use embex_tsne::summary::{FeatureSummary, Measure, Order, TopFeatures};
+use embex_tsne::summary::{Measure, Order, TopFeatures};
+
+use super::told::Told;
 
 /// Length of the lists that are compared.
 pub(super) const TOP: usize = 20;
 
-/// The answers: measure, method in the records, heading.
-pub(super) const ANSWERS: [(Measure, &str, &str); 4] = [
-    (Measure::Importance, "importance", "importance"),
-    (Measure::Sensitivity, "corrected_abs", "sensitivity, mean |.|"),
-    (Measure::SensitivityNorm, "corrected_norm", "sensitivity, mean norm"),
-    (Measure::Contrast, "mean_difference", "contrast"),
+/// Where an answer stands in what a map says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// In the summary.
+    Summary(Measure),
+    /// Importance of correlated features together.
+    Together,
+}
+
+/// The answers: source, method in the records, heading. Importance comes first, contrast last.
+pub(super) const ANSWERS: [(Source, &str, &str); 5] = [
+    (Source::Summary(Measure::Importance), "importance", "importance"),
+    (Source::Together, "importance_groups", "importance of correlated groups"),
+    (Source::Summary(Measure::Sensitivity), "corrected_abs", "sensitivity, mean |.|"),
+    (Source::Summary(Measure::SensitivityNorm), "corrected_norm", "sensitivity, mean norm"),
+    (Source::Summary(Measure::Contrast), "mean_difference", "contrast"),
 ];
 
+impl Source {
+    /// Group × feature.
+    pub(super) fn values(self, told: &Told) -> anyhow::Result<&Rows<f64>> {
+        match self {
+            Self::Together => Ok(&told.together),
+            Self::Summary(measure) => {
+                let all = told.summary.values(measure);
+                all.ok_or_else(|| anyhow::anyhow!("the summary has no {}", measure.name()))
+            }
+        }
+    }
+}
+
 /// Group × asked feature under one answer.
-pub(super) fn of_asked(
-    summary: &FeatureSummary,
-    measure: Measure,
-    asked: &[usize],
-) -> anyhow::Result<Rows<f64>> {
-    let all = summary.values(measure);
-    let all = all.ok_or_else(|| anyhow::anyhow!("the summary has no {}", measure.name()))?;
+pub(super) fn of_asked(told: &Told, source: Source, asked: &[usize]) -> anyhow::Result<Rows<f64>> {
+    let all = source.values(told)?;
     let rows = (0..all.n_rows()).flat_map(|g| asked.iter().map(move |&d| all.row(g)[d])).collect();
     Rows::from_vec(rows, asked.len()).ok_or_else(|| anyhow::anyhow!("no feature was asked for"))
 }
