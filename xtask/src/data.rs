@@ -11,9 +11,9 @@ use crate::exit::Refusal;
 pub(crate) enum DataCommand {
     /// List the data sets: files, sizes, licences, sources
     List,
-    /// Compare the files of a folder with the manifest's sums
+    /// Compare the files of a folder with the manifest's sums; a file that is missing is no error
     Verify {
-        /// Folder of data sets
+        /// Folder of data sets, as `cargo xtask data list` shows
         #[arg(long, value_name = "DIR", env = "EMBEX_DATA")]
         data: PathBuf,
     },
@@ -44,7 +44,10 @@ fn list() -> anyhow::Result<()> {
 }
 
 fn verify(folder: &PathBuf) -> anyhow::Result<()> {
-    let mut wrong = 0;
+    if !folder.is_dir() {
+        return Err(Refusal::Usage(format!("{} is not a folder", folder.display())).into());
+    }
+    let [mut present, mut missing, mut wrong] = [0; 3];
     for (file, status) in embex_io::verify(folder)? {
         let words = match &status {
             FileStatus::Present => "ok".to_owned(),
@@ -55,9 +58,14 @@ fn verify(folder: &PathBuf) -> anyhow::Result<()> {
             FileStatus::WrongSum { found } => format!("WRONG: SHA-256 {found}"),
             FileStatus::Unreadable { reason } => format!("UNREADABLE: {reason}"),
         };
-        wrong += usize::from(!matches!(status, FileStatus::Present | FileStatus::Missing));
+        match status {
+            FileStatus::Present => present += 1,
+            FileStatus::Missing => missing += 1,
+            _ => wrong += 1,
+        }
         println!("{:10}  {}", words, file.path);
     }
+    println!("{present} ok, {missing} missing, {wrong} wrong");
     if wrong > 0 {
         return Err(Refusal::BadData(format!("{wrong} files are not the manifest's")).into());
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::reproduce::Missing;
+
 /// Why a command ends with a code of its own.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -21,6 +23,7 @@ pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
     let code = match error.downcast_ref::<Refusal>() {
         Some(Refusal::Usage(_)) => 2,
         Some(Refusal::BadData(_)) => 3,
+        None if error.is::<Missing>() => 3,
         None if error.chain().any(<dyn std::error::Error>::is::<std::io::Error>) => 5,
         Some(Refusal::Gate(_)) | None => 1,
     };

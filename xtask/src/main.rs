@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod exit;
 mod experiments;
+mod mnist;
 mod reproduce;
 mod tidy;
 mod workspace;
@@ -16,7 +17,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Experiments, comparisons, benches and checks of embex")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Experiments, comparisons, benches and checks of embex"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -26,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Run experiments and write the report
     Reproduce(reproduce::ReproduceArgs),
-    /// List the experiments
+    /// List the experiments that `reproduce` knows
     List,
     /// List or verify the data sets that experiments use
     #[command(subcommand)]
@@ -36,7 +41,7 @@ enum Command {
     /// One run of embex for `compare`, in a process of its own
     #[command(hide = true)]
     CompareOwn(compare::OwnArgs),
-    /// Run the criterion benches, keeping or comparing figures
+    /// Run the criterion benches; keep their figures or compare with kept ones
     Bench(bench::BenchArgs),
     /// Check layers, manifests, dependency trees and files
     Tidy,
@@ -68,11 +73,15 @@ fn main() -> ExitCode {
 fn list() -> anyhow::Result<()> {
     for experiment in experiments::ALL {
         println!("{}: {}", experiment.id, experiment.title);
-        for (what, names) in [("needs", experiment.needs), ("also uses", experiment.also)] {
+        let data = [("cannot run without", experiment.needs), ("does more with", experiment.also)];
+        for (what, names) in data {
             if !names.is_empty() {
                 println!("  {what} data: {}", names.join(", "));
             }
         }
     }
+    println!(
+        "\nRun some or all: cargo xtask reproduce [ID]... [--tier quick|short|full] [--data DIR]"
+    );
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CompareArgs;
 use super::task::Task;
+use crate::exit::Refusal;
 use crate::workspace;
 
 /// Peers by the module that must import, for maps and for attributions.
@@ -32,8 +33,10 @@ pub(super) struct Contender {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Run {
     pub(super) wall_s: f64,
-    pub(super) cpu_s: f64,
-    pub(super) peak_bytes: u64,
+    /// Over all threads; none where the system does not tell.
+    pub(super) cpu_s: Option<f64>,
+    /// Largest resident memory of the whole process, interpreter and input included.
+    pub(super) peak_bytes: Option<u64>,
     pub(super) version: String,
     /// Where the map lies; set by the caller.
     #[serde(default, skip_serializing)]
@@ -68,6 +71,7 @@ impl Contender {
         for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"] {
             command.env(name, self.threads.to_string());
         }
+        // Threads that wait by spinning take the processor from those that work.
         command.env("OMP_WAIT_POLICY", "passive");
         let text = workspace::output(&mut command).with_context(|| self.label())?;
         let line = text.lines().last().unwrap_or_default();
@@ -78,8 +82,11 @@ impl Contender {
     }
 }
 
-/// Everything installed that the arguments let in, and the names of peers that are not.
-pub(super) fn find(args: &CompareArgs) -> (Vec<Contender>, Vec<String>) {
+/// Everything installed that the arguments let in, and the names of peers that are not installed.
+///
+/// # Errors
+/// If the arguments let in no contender.
+pub(super) fn find(args: &CompareArgs) -> anyhow::Result<(Vec<Contender>, Vec<String>)> {
     let wanted = |name: &str| {
         args.only.is_empty() || args.only.iter().any(|text| name.contains(text.as_str()))
     };
@@ -95,18 +102,23 @@ pub(super) fn find(args: &CompareArgs) -> (Vec<Contender>, Vec<String>) {
             None => absent.push(name.to_owned()),
         }
     }
-    let contenders = found
+    let contenders: Vec<Contender> = found
         .into_iter()
         .filter(|(name, _)| wanted(name))
         .flat_map(|(name, python)| {
-            args.threads.iter().map(move |&threads| Contender {
+            args.threads.iter().map(move |threads| Contender {
                 name: name.clone(),
-                threads,
+                threads: threads.get(),
                 python: python.clone(),
             })
         })
         .collect();
-    (contenders, absent)
+    if contenders.is_empty() {
+        let text = args.only.join(", ");
+        return Err(Refusal::Usage(format!("no contender's name contains {text}")).into());
+    }
+    absent.retain(|name| wanted(name));
+    Ok((contenders, absent))
 }
 
 /// Whether the interpreter is there and has the module.

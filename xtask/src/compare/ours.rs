@@ -50,8 +50,8 @@ pub(crate) fn run(args: &OwnArgs) -> anyhow::Result<()> {
     write_npy(&args.output, &[x.n_rows(), 2], map.as_flattened())?;
     let line = serde_json::json!({
         "wall_s": wall_s,
-        "cpu_s": used.cpu_seconds.unwrap_or(wall_s),
-        "peak_bytes": used.peak_memory_bytes.unwrap_or(0),
+        "cpu_s": used.cpu_seconds,
+        "peak_bytes": used.peak_memory_bytes,
         "version": env!("CARGO_PKG_VERSION"),
     });
     println!("{line}");

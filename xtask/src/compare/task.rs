@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use embex_io::{ReadOptions, read, write_npy};
 use embex_linalg::Rows;
 use embex_linalg::faer::MatRef;
 use embex_linalg::pca::PcaParams;
 
 use super::CompareArgs;
+use crate::exit::Refusal;
+use crate::mnist;
+use crate::reproduce::DataFolder;
 
 const PERPLEXITY: f64 = 30.0;
 const EXAGGERATION: f64 = 12.0;
@@ -41,7 +44,12 @@ impl Task {
         write_npy(&init, &[n, 2], start.as_slice())?;
         let auto = (n as f64 / (4.0 * EXAGGERATION)).max(50.0);
         let learning_rate = args.learning_rate.unwrap_or(auto);
-        let n_iter = if args.attributions { 260 } else { args.n_iter };
+        let n_iter = args.n_iter.unwrap_or(if args.attributions { 260 } else { 1000 });
+        if n_iter <= EXAGGERATION_ITER {
+            let what =
+                format!("--n-iter {n_iter}: peers need more than {EXAGGERATION_ITER} updates");
+            return Err(Refusal::Usage(what).into());
+        }
         Ok(Self { name: args.input.clone(), x, input, init, n_iter, learning_rate })
     }
 
@@ -66,10 +74,13 @@ fn load(name: &str, data: Option<&Path>) -> anyhow::Result<Rows<f64>> {
     let options = ReadOptions::default();
     match name {
         "digits" => rows(read("bundled:digits", &options)?.matrix),
-        "mnist10k" => components(&mnist(data, 10_000)?),
-        "mnist70k" => components(&mnist(data, 70_000)?),
+        "mnist10k" => mnist(data, 10_000),
+        "mnist70k" => mnist(data, 70_000),
         path if Path::new(path).exists() => rows(read(path, &options)?.matrix),
-        _ => bail!("--input {name:?} is neither digits, mnist10k, mnist70k nor a file"),
+        _ => {
+            let what = format!("--input {name:?} is neither digits, mnist10k, mnist70k nor a file");
+            Err(Refusal::Usage(what).into())
+        }
     }
 }
 
@@ -79,27 +90,12 @@ fn rows(matrix: embex_io::Matrix) -> anyhow::Result<Rows<f64>> {
     Rows::from_vec(dense, n_cols).context("the matrix has no columns")
 }
 
-/// The first `n` images, the training images first.
+/// Principal components of the first `n` images.
 fn mnist(data: Option<&Path>, n: usize) -> anyhow::Result<Rows<f64>> {
-    let folder =
-        data.context("MNIST needs --data, or EMBEX_DATA in the environment")?.join("mnist");
-    let mut entries = Vec::new();
-    let mut n_cols = 0;
-    for file in ["train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"] {
-        let matrix = read(folder.join(file), &ReadOptions::default())?.matrix;
-        n_cols = matrix.n_cols();
-        entries.extend(matrix.into_dense_f64(u64::MAX)?);
-        if entries.len() >= n * n_cols {
-            break;
-        }
-    }
-    entries.truncate(n * n_cols);
-    Rows::from_vec(entries, n_cols).context("MNIST's images have no pixels")
-}
-
-fn components(x: &Rows<f64>) -> anyhow::Result<Rows<f64>> {
-    let (_, scores) = PcaParams::default().with_n_components(COMPONENTS).fit_scores(x.as_mat())?;
-    Ok(scores)
+    let set = DataFolder::new(data.map(Path::to_path_buf)).open("mnist")?;
+    let images = mnist::images(&set, n)?;
+    let params = PcaParams::default().with_n_components(COMPONENTS);
+    Ok(params.fit_scores(images.as_mat())?.1)
 }
 
 /// The first two principal components, the first with standard deviation [`INIT_SPREAD`].

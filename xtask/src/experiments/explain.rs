@@ -138,7 +138,7 @@ impl Run {
 }
 
 /// The paper's processing: attributions beyond ±1 are cut.
-fn clipped(values: &Rows<f32>) -> Rows<f32> {
+pub(super) fn clipped(values: &Rows<f32>) -> Rows<f32> {
     let mut values = values.clone();
     values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-1.0, 1.0));
     values

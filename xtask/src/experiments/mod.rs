@@ -1,7 +1,6 @@
 //! The experiments, one file each.
 
 mod explain;
-mod mnist;
 mod showcase;
 mod tg_bench;
 mod tg_steps;

@@ -1,20 +1,30 @@
 //! What `cargo xtask reproduce` is asked to do.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::context::Shard;
+use super::verdicts::COMMITTED_SEED;
 use super::{Experiment, Tier};
 use crate::exit::Refusal;
 use crate::experiments;
 
 /// Run experiments and write the report
 #[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Writes DIR/report.html, report.md, report.csv and figures/. Finished cells are kept in \
+    DIR/cells by the hash of their configuration, data and code, and not redone: a run that was cut \
+    short, or one of another tier into the same folder, computes only what is new. A claim that differs \
+    is a result; the command fails only if a property of ours does not hold, or if a verdict at seed 0 \
+    is not the one in results/.\n\n\
+    Exit codes: 0 done, 1 a property or verdict of ours failed, 2 usage, 3 bad data, 5 input or output."
+)]
 pub(crate) struct ReproduceArgs {
-    /// Experiments by id (see `cargo xtask list`); without ids and tier: all that need no data
+    /// Experiments by id (see `cargo xtask list`), and only their claims; without ids all, of which
+    /// those that cannot run without data are left out unless a tier is given
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
     /// How much of the papers' sizes to run [default: quick]
@@ -23,7 +33,8 @@ pub(crate) struct ReproduceArgs {
     /// Seed from which all others are derived [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Folder of data sets, as `cargo xtask data list` shows
+    /// Folder of data sets, as `cargo xtask data list` shows; without it, what needs them is named
+    /// in the report as not run
     #[arg(long, value_name = "DIR", env = "EMBEX_DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder of cells and report
@@ -32,10 +43,12 @@ pub(crate) struct ReproduceArgs {
     /// Compute part I of N of the cells; a run without it collects all parts
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
-    /// Go on with the run in the output folder: its ids, tier and seed
+    /// Go on with the run in the output folder: its ids, tier, seed and, unless one is given, data
+    /// folder
     #[arg(long, conflicts_with_all = ["ids", "tier", "seed"])]
     pub(crate) resume: bool,
-    /// Keep the report and its verdicts as the committed ones of this tier, in `results/`
+    /// Keep report, verdicts and small figures as the committed ones of this tier, in `results/`;
+    /// refused if a property fails or verdicts that are there would be lost
     #[arg(long, conflicts_with = "shard")]
     pub(crate) accept: bool,
 }
@@ -46,14 +59,27 @@ pub(crate) struct Request {
     pub(crate) ids: Vec<String>,
     pub(crate) tier: Tier,
     pub(crate) seed: u64,
+    /// Folder of data sets.
+    pub(crate) data: Option<PathBuf>,
 }
 
 impl ReproduceArgs {
-    /// The experiments, tier and seed.
+    /// What to run.
     pub(crate) fn request(&self) -> anyhow::Result<Request> {
-        if self.resume {
-            return Request::load(&self.out);
+        let request = if self.resume { self.resumed()? } else { self.new_request()? };
+        if self.accept && request.seed != COMMITTED_SEED {
+            let what = format!("--accept keeps results of seed {COMMITTED_SEED} only");
+            return Err(Refusal::Usage(what).into());
         }
+        Ok(request)
+    }
+
+    fn resumed(&self) -> anyhow::Result<Request> {
+        let request = Request::load(&self.out)?;
+        Ok(Request { data: self.data_folder()?.or(request.data), ..request })
+    }
+
+    fn new_request(&self) -> anyhow::Result<Request> {
         let chosen: Vec<&Experiment> = if self.ids.is_empty() {
             let only_own_data = self.tier.is_none();
             experiments::ALL.iter().filter(|e| !only_own_data || e.needs.is_empty()).collect()
@@ -63,8 +89,14 @@ impl ReproduceArgs {
         Ok(Request {
             ids: chosen.iter().map(|experiment| experiment.id.to_owned()).collect(),
             tier: self.tier.unwrap_or_default(),
-            seed: self.seed.unwrap_or(0),
+            seed: self.seed.unwrap_or(COMMITTED_SEED),
+            data: self.data_folder()?,
         })
+    }
+
+    /// The data folder, whatever the working folder of a later run.
+    fn data_folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        Ok(self.data.as_ref().map(path::absolute).transpose()?)
     }
 }
 
@@ -89,10 +121,11 @@ impl Request {
         self.ids.iter().map(|id| find(id)).collect()
     }
 
-    /// The command that makes the same report.
+    /// The command that makes the same report, wherever the data are.
     pub(crate) fn command(&self) -> String {
-        let ids = self.ids.join(" ");
-        format!("cargo xtask reproduce {ids} --tier {} --seed {}", self.tier.word(), self.seed)
+        let (ids, tier, seed) = (self.ids.join(" "), self.tier.word(), self.seed);
+        let data = if self.data.is_some() { " --data DIR" } else { "" };
+        format!("cargo xtask reproduce {ids} --tier {tier} --seed {seed}{data}")
     }
 }
 
@@ -101,4 +134,58 @@ fn find(id: &str) -> anyhow::Result<&'static Experiment> {
         let known: Vec<&str> = experiments::ALL.iter().map(|experiment| experiment.id).collect();
         Refusal::Usage(format!("no experiment {id:?}; there are {}", known.join(", "))).into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ReproduceArgs,
+    }
+
+    fn request(out: &Path, words: &str) -> anyhow::Result<Request> {
+        let words = words.split_whitespace().map(str::to_owned);
+        let out = ["--out".to_owned(), out.display().to_string()];
+        let line =
+            Line::try_parse_from(["reproduce".to_owned()].into_iter().chain(words).chain(out));
+        line.expect("parses").args.request()
+    }
+
+    #[test]
+    fn a_run_is_resumed_as_it_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path();
+        let data = out.join("data").display().to_string();
+        let error = request(out, "--resume").expect_err("nothing is there");
+        assert!(matches!(error.downcast_ref(), Some(Refusal::Usage(_))), "{error}");
+        let asked =
+            request(out, &format!("tg-steps --tier short --seed 3 --data {data}")).expect("known");
+        assert_eq!((asked.ids.len(), asked.tier, asked.seed), (1, Tier::Short, 3));
+        asked.save(out).expect("saves");
+        let resumed = request(out, "--resume").expect("is there");
+        assert_eq!(
+            (&resumed.ids, resumed.tier, resumed.seed),
+            (&asked.ids, asked.tier, asked.seed)
+        );
+        if std::env::var_os("EMBEX_DATA").is_none() {
+            assert_eq!(resumed, asked);
+        }
+        let moved = request(out, "--resume --data elsewhere").expect("is there");
+        assert!(moved.data.expect("given").is_absolute(), "a later run may start elsewhere");
+        assert!(asked.command().ends_with("tg-steps --tier short --seed 3 --data DIR"));
+    }
+
+    #[test]
+    fn unknown_experiments_and_other_seeds_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for words in ["tg-nothing", "--seed 1 --accept"] {
+            let error = request(folder.path(), words).expect_err("refused");
+            assert!(matches!(error.downcast_ref(), Some(Refusal::Usage(_))), "{error}");
+        }
+    }
 }

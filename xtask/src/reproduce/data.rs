@@ -55,6 +55,12 @@ impl Missing {
 }
 
 impl DataSet {
+    /// Whatever lies in a folder.
+    #[cfg(test)]
+    pub(crate) fn in_folder(folder: &std::path::Path) -> Self {
+        Self { hash: String::new(), folder: folder.to_path_buf() }
+    }
+
     /// Path of one of its files, `mnist/train-images-idx3-ubyte.gz` as in the manifest.
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)

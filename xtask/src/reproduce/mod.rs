@@ -18,6 +18,7 @@ mod verdicts;
 
 pub(crate) use args::ReproduceArgs;
 pub(crate) use context::{Cell, Context};
-pub(crate) use data::DataSet;
+pub(crate) use data::{DataFolder, DataSet, Missing};
+pub(crate) use environment::environment;
 pub(crate) use experiment::{Experiment, Findings, KERNELS, Tier};
 pub(crate) use run::run;

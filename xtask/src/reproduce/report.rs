@@ -71,16 +71,15 @@ pub(crate) fn write(
         "{reproduced} claims reproduced, {differ} differ, {not_run} not run; see {}",
         args.out.join("report.html").display()
     );
-    let changed = verdicts::changed(request.tier, &report.outcomes)?;
-    if args.accept {
-        let folder = verdicts::folder(request.tier);
-        write_files(&folder, &report)?;
-        write_text(&folder.join("verdicts.json"), &verdicts::text(&report.outcomes)?)?;
-    }
+    let committed = verdicts::folder(request.tier);
     let mut problems = failed_gates;
-    if !args.accept {
-        let changed = changed.iter();
-        problems.extend(changed.map(|c| format!("{}: was {}, is {}", c.id, c.before, c.after)));
+    if args.accept && problems.is_empty() {
+        let known: Vec<String> = claims::parse(CLAIMS)?.into_iter().map(|claim| claim.id).collect();
+        verdicts::keep(&committed, &report, &known)?;
+    } else {
+        let changed = verdicts::changed(&committed, request, &report.outcomes)?;
+        problems
+            .extend(changed.iter().map(|c| format!("{}: was {}, is {}", c.id, c.before, c.after)));
     }
     if problems.is_empty() { Ok(()) } else { Err(Refusal::Gate(problems.join("\n")).into()) }
 }
@@ -160,16 +159,26 @@ fn seconds(records: &[CellRecord]) -> f64 {
 }
 
 fn write_files(folder: &Path, report: &Reproduction) -> anyhow::Result<()> {
+    write_figures(folder, report)?;
+    write_texts(folder, report)?;
+    write_text(&folder.join("report.html"), &report.to_html())
+}
+
+pub(super) fn write_figures(folder: &Path, report: &Reproduction) -> anyhow::Result<()> {
     let figures = folder.join("figures");
     fs::create_dir_all(&figures)?;
     for figure in report.sections.iter().flat_map(|section| &section.figures) {
         write_text(&figures.join(format!("{}.svg", figure.name)), &figure.svg)?;
     }
-    write_text(&folder.join("report.html"), &report.to_html())?;
+    Ok(())
+}
+
+/// The report in Markdown and its claims in CSV.
+pub(super) fn write_texts(folder: &Path, report: &Reproduction) -> anyhow::Result<()> {
     write_text(&folder.join("report.md"), &report.to_markdown())?;
     write_text(&folder.join("report.csv"), &report.to_csv())
 }
 
-fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
     Ok(embex_io::write_bytes(path, text.as_bytes())?)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ReproduceArgs) -> anyhow::Result<()> {
     request.save(&args.out)?;
     let bench = Bench {
         store: Store::open(args.out.join("cells"))?,
-        data: DataFolder::new(args.data.clone()),
+        data: DataFolder::new(request.data.clone()),
         environment: environment(),
         shard: args.shard.unwrap_or(Shard { index: 0, count: 1 }),
         request,
@@ -124,7 +124,7 @@ mod tests {
 
     fn bench(folder: &std::path::Path, shard: &str) -> Bench {
         Bench {
-            request: Request { ids: Vec::new(), tier: Tier::Quick, seed: 0 },
+            request: Request { ids: Vec::new(), tier: Tier::Quick, seed: 0, data: None },
             store: Store::open(folder.to_path_buf()).expect("opens"),
             data: DataFolder::new(None),
             environment: Environment::default(),
