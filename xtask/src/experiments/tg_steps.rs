@@ -119,16 +119,28 @@ fn follow(config: &Config, data: &Data) -> anyhow::Result<BySteps> {
     let mut classes = [Vec::new(), Vec::new()];
     for attribution in found.attributions {
         let values = attribution.project(data.x.as_mat())?;
+        // The paper's authors drop what is not a number, and nothing else.
+        let without = match formula {
+            Formula::Published => attribution.overflowed.clone(),
+            _ => attribution.unusable(),
+        };
         for (at, &class) in data.shown.iter().enumerate() {
-            classes[at].push(class_mean(values.as_mat(), &data.labels, class)?);
+            classes[at].push(class_mean(values.as_mat(), &data.labels, class, &without)?);
         }
     }
     Ok(BySteps { steps, classes })
 }
 
-/// |mean| over one class, per feature.
-fn class_mean(values: MatRef<'_, f32>, labels: &[usize], class: usize) -> anyhow::Result<Vec<f64>> {
-    let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+/// |mean| over one class but `without` (ascending), per feature.
+fn class_mean(
+    values: MatRef<'_, f32>,
+    labels: &[usize],
+    class: usize,
+    without: &[u32],
+) -> anyhow::Result<Vec<f64>> {
+    let is_left_out = |i: usize| without.binary_search(&(i as u32)).is_ok();
+    let is_used = |&i: &usize| labels[i] == class && !is_left_out(i);
+    let rows: Vec<usize> = (0..labels.len()).filter(is_used).collect();
     let members = Rows::from_vec(
         rows.iter().flat_map(|&i| (0..values.ncols()).map(move |f| values[(i, f)])).collect(),
         values.ncols(),
