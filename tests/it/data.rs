@@ -31,14 +31,15 @@ fn summary_of(x: MatRef<'_, f32>, n_components: usize, groups: &Groups) -> Featu
     let attributor = Attributor::new(&AttributeParams::default(), &params, &p, x).unwrap();
     let mut run = Optimizer::new(&p, &params, start).unwrap();
     let done = attributor.run(&mut run, &mut Silent).unwrap();
-    let mut means = GroupMeans::new(groups.clone(), x.ncols());
+    let unusable = done.attributions[0].unusable();
+    let mut means = GroupMeans::new(groups.clone(), x.ncols()).without(&unusable).unwrap();
     done.attributions[0]
         .project_blocks(x, budget, &mut |_, rows| {
             let rows = MatRef::from_row_major_slice(rows, rows.len() / x.ncols(), x.ncols());
             means.add(rows).unwrap();
         })
         .unwrap();
-    let (absolute, signed) = means.finish().unwrap();
+    let means = means.finish().unwrap();
     let map = run.into_map().unwrap();
     assert!(map.divergence.kl() > 0.0 && map.divergence.kl() < 3.0, "{:?}", map.divergence);
     let space =
@@ -51,7 +52,7 @@ fn summary_of(x: MatRef<'_, f32>, n_components: usize, groups: &Groups) -> Featu
     let importance = occlusion.unwrap().finish(&mut Silent).unwrap();
     let contrast = Contrast::new(x, groups).unwrap();
     let summary = FeatureSummary::new(groups, contrast).with_importance(&importance).unwrap();
-    summary.with_sensitivity(absolute, signed).unwrap()
+    summary.with_sensitivity(means).unwrap()
 }
 
 /// 2000 images: pixels that never vary explain nothing, and every digit has pixels that do.

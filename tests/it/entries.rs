@@ -7,7 +7,7 @@ use embex_linalg::faer::{Mat, MatRef};
 use embex_linalg::kmeans::KMeansParams;
 use embex_linalg::pca::{PcaParams, Solver};
 use embex_linalg::progress::Silent;
-use embex_linalg::{MemoryBudget, Rows, stats};
+use embex_linalg::{MemoryBudget, stats};
 use embex_trees::{KnnParams, Metric, Neighbours};
 use embex_tsne::attribution::{
     AttributeParams, Attributor, Bandwidth, Derivative, Formula, Scalar,
@@ -420,10 +420,10 @@ fn contrast(x: MatRef<'_, f64>) -> Answer {
 }
 
 fn group_means(x: MatRef<'_, f64>) -> Answer {
-    let mut means = GroupMeans::new(groups(), D);
+    let mut means = GroupMeans::new(groups(), D).without(&[1])?;
     means.add(x)?;
-    let (absolute, signed): (Rows<f64>, Rows<f64>) = means.finish()?;
-    Ok(Numbers::default().rows(&absolute).rows(&signed))
+    let means = means.finish()?;
+    Ok(Numbers::default().rows(&means.absolute).rows(&means.signed).counts(&means.left_out))
 }
 
 fn top_features(x: MatRef<'_, f64>) -> Answer {

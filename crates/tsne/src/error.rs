@@ -193,6 +193,14 @@ pub enum Error {
         /// The group.
         group: usize,
     },
+    /// A sample does not exist.
+    #[error("there is no sample {sample} among {n_samples}")]
+    Sample {
+        /// The sample, from 0.
+        sample: u32,
+        /// Samples there are.
+        n_samples: usize,
+    },
     /// The run is not over.
     #[error("the run is at iteration {iteration} and not finished")]
     Unfinished {

@@ -18,6 +18,8 @@ pub struct Sensitivity {
     pub step: usize,
     /// n × D; n × C·D for [`crate::attribution::Scalar::Axes`], axis after axis.
     pub values: Rows<f64>,
+    /// Points to leave out of means, ascending: see [`crate::attribution::Attribution::unusable`].
+    pub unusable: Vec<u32>,
     /// What happened on the way.
     pub diagnostics: Diagnostics,
 }
@@ -121,8 +123,12 @@ impl Call<'_> {
             .into_iter()
             .map(|attribution| {
                 let values = attribution.project(features.as_mat())?;
-                let (step, diagnostics) = (attribution.step, attribution.diagnostics);
-                Ok(Sensitivity { step, values: Rows::convert_from(values.as_mat()), diagnostics })
+                Ok(Sensitivity {
+                    step: attribution.step,
+                    values: Rows::convert_from(values.as_mat()),
+                    unusable: attribution.unusable(),
+                    diagnostics: attribution.diagnostics,
+                })
             })
             .collect::<Result<_>>()?;
         Ok(Explained {

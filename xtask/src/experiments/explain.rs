@@ -13,7 +13,7 @@ use embex_tsne::attribution::{
 };
 use embex_tsne::importance::{FeatureSets, FeatureSpace, ImportanceParams, Occlusion};
 use embex_tsne::step::StepObserver;
-use embex_tsne::summary::Groups;
+use embex_tsne::summary::{GroupMeans, Groups, Means};
 use embex_tsne::{Affinities, Optimizer, TsneParams, init};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,13 @@ pub(super) struct Case<'a> {
     pub(super) params: &'a TsneParams,
 }
 
+impl Case<'_> {
+    fn classes(&self) -> anyhow::Result<Groups> {
+        let codes: Vec<u32> = self.labels.iter().map(|&label| label as u32).collect();
+        Ok(Groups::new(&codes, self.n_classes)?)
+    }
+}
+
 /// Runs t-SNE once and asks every method.
 pub(super) fn explain(case: Case<'_>) -> anyhow::Result<Explained> {
     let x = Rows::<f32>::convert_from(case.x);
@@ -59,19 +66,22 @@ pub(super) fn explain(case: Case<'_>) -> anyhow::Result<Explained> {
     let run = Run::follow(&affinities, case.params, &x)?;
     let mut scores = BTreeMap::new();
     let mut signed = BTreeMap::new();
-    let mut keep = |name: &str, values: &Rows<f32>| {
-        let mean = class_means(values, case, |v| v);
-        scores.insert(name.to_owned(), absolute(&mean));
-        scores.insert(format!("{name}_abs"), class_means(values, case, f64::abs));
-        signed.insert(name.to_owned(), mean);
+    let mut keep = |name: &str, values: &Rows<f32>, without: &[u32]| -> anyhow::Result<()> {
+        let means = class_means(values, case, without)?;
+        scores.insert(name.to_owned(), absolute(&listed(&means.signed)));
+        scores.insert(format!("{name}_abs"), listed(&means.absolute));
+        signed.insert(name.to_owned(), listed(&means.signed));
+        Ok(())
     };
     let published = run.published.project(x.as_mat())?;
     let beyond = published.as_slice().iter().filter(|v| v.abs() > 1.0).count();
-    keep("published", &clipped(&published));
-    keep("corrected", &run.corrected.project(x.as_mat())?);
-    keep("fixed_point", &run.fixed_point.project(x.as_mat())?);
+    // The paper clips what is large and drops what is not a number.
+    keep("published", &clipped(&published), &run.published.overflowed)?;
+    keep("corrected", &run.corrected.project(x.as_mat())?, &run.corrected.unusable())?;
+    keep("fixed_point", &run.fixed_point.project(x.as_mat())?, &run.fixed_point.unusable())?;
     let norm = run.corrected_norm.project(x.as_mat())?;
-    scores.insert("corrected_norm".to_owned(), class_means(&norm, case, |v| v));
+    let norm = class_means(&norm, case, &run.corrected_norm.unusable())?;
+    scores.insert("corrected_norm".to_owned(), listed(&norm.absolute));
     let singles = FeatureSets::singles(case.x.ncols());
     scores.insert("importance".to_owned(), importance(case, &run.y, singles)?);
     let groups = FeatureSets::correlated(case.x, CORRELATED)?;
@@ -144,22 +154,15 @@ pub(super) fn clipped(values: &Rows<f32>) -> Rows<f32> {
     values
 }
 
-/// Mean over each class's points of `term(value)`.
-fn class_means(values: &Rows<f32>, case: Case<'_>, term: impl Fn(f64) -> f64) -> Scores {
-    let mut sums = vec![vec![0.0; values.n_cols()]; case.n_classes];
-    let mut sizes = vec![0.0; case.n_classes];
-    for (i, &class) in case.labels.iter().enumerate() {
-        sizes[class] += 1.0;
-        for (sum, &value) in sums[class].iter_mut().zip(values.row(i)) {
-            *sum += term(f64::from(value));
-        }
-    }
-    for (sum, size) in sums.iter_mut().zip(sizes) {
-        for value in sum {
-            *value /= size;
-        }
-    }
-    sums
+/// Means over each class's points but `without`.
+fn class_means(values: &Rows<f32>, case: Case<'_>, without: &[u32]) -> anyhow::Result<Means> {
+    let mut means = GroupMeans::new(case.classes()?, values.n_cols()).without(without)?;
+    means.add(values.as_mat())?;
+    Ok(means.finish()?)
+}
+
+fn listed(rows: &Rows<f64>) -> Scores {
+    (0..rows.n_rows()).map(|class| rows.row(class).to_vec()).collect()
 }
 
 fn absolute(scores: &Scores) -> Scores {
@@ -170,13 +173,11 @@ fn absolute(scores: &Scores) -> Scores {
 fn importance(case: Case<'_>, y: &[[f32; 2]], sets: FeatureSets) -> anyhow::Result<Scores> {
     let map = Rows::from_vec(y.as_flattened().iter().map(|&v| f64::from(v)).collect(), 2)
         .context("a map has two columns")?;
-    let codes: Vec<u32> = case.labels.iter().map(|&label| label as u32).collect();
-    let groups = Groups::new(&codes, case.n_classes)?;
     let occlusion = Occlusion::new(
         FeatureSpace::Given(case.x),
         map.as_mat(),
         sets,
-        Some(groups),
+        Some(case.classes()?),
         ImportanceParams::for_map(case.params)?.with_per_point(false),
         MemoryBudget::default(),
         &mut Silent,
@@ -195,7 +196,7 @@ fn baselines(case: Case<'_>, scores: &mut BTreeMap<String, Scores>) -> anyhow::R
     let d = case.x.ncols();
     let mean = column_means(case.x)?;
     let variance = column_variances(case.x, 0)?;
-    let classes = class_means(&Rows::convert_from(case.x), case, |v| v);
+    let classes = listed(&class_means(&Rows::convert_from(case.x), case, &[])?.signed);
     let difference = |class: &Vec<f64>| -> Vec<f64> {
         (0..d).map(|f| (class[f] - mean[f]).abs() / variance[f].sqrt()).collect()
     };

@@ -197,23 +197,34 @@ impl BySteps {
             let values = attribution.project(data.x.as_mat())?;
             let beyond = values.as_slice().iter().filter(|v| v.abs() > 1.0).count();
             by_steps.beyond_one.push(beyond as f64 / values.as_slice().len() as f64);
+            // The paper's authors drop what is not a number, and nothing else.
+            let without = match formula {
+                Formula::Published => attribution.overflowed.clone(),
+                _ => attribution.unusable(),
+            };
             let values = if formula == Formula::Published { clipped(&values) } else { values };
             for (of_class, &class) in by_steps.classes.iter_mut().zip(&data.shown) {
-                of_class.push(class_mean(&values, &data.labels, class));
+                of_class.push(class_mean(&values, &data.labels, class, &without));
             }
         }
         Ok(by_steps)
     }
 }
 
-/// |mean| over one class, per feature.
-fn class_mean(values: &Rows<f32>, labels: &[usize], class: usize) -> Vec<f64> {
+/// |mean| over one class but `without` (ascending), per feature.
+fn class_mean(
+    values: &Rows<f32>,
+    labels: &[usize],
+    class: usize,
+    without: &[u32],
+) -> Vec<f64> {
+    let is_left_out = |i: usize| without.binary_search(&(i as u32)).is_ok();
     let (mut sums, mut size) = (vec![0.0; values.n_cols()], 0.0);
-    for i in (0..labels.len()).filter(|&i| labels[i] == class) {
+    for i in (0..labels.len()).filter(|&i| labels[i] == class && !is_left_out(i)) {
         size += 1.0;
         sums.iter_mut().zip(values.row(i)).for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    sums.into_iter().map(|sum: f64| (sum / size).abs()).collect()
+    sums.into_iter().map(|sum: f64| (sum / f64::max(size, 1.0)).abs()).collect()
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ fn page_notices<T>(found: &Found<T>) -> Vec<String> {
             ));
         }
     }
+    notices.extend(left_out(found));
     let effect = found.importance.as_ref().map(|i| &i.effect);
     if let Some(effect) = effect.filter(|e| !e.sampled_sets.is_empty()) {
         notices.push(format!(
@@ -80,6 +81,29 @@ fn page_notices<T>(found: &Found<T>) -> Vec<String> {
         ));
     }
     notices
+}
+
+/// How many points of which group the means of sensitivities leave out.
+fn left_out<T>(found: &Found<T>) -> Option<String> {
+    let sensitivities = found.sensitivities.as_ref()?;
+    let groups = found.prepared.groups.as_ref();
+    let each = sensitivities.left_out.iter().zip(&sensitivities.norm_left_out).enumerate();
+    let counts =
+        each.filter(|(_, (shown, norm))| **shown.max(norm) > 0).map(|(group, (shown, norm))| {
+            let (name, size) = match groups {
+                Some((grouping, groups)) => (&*grouping.names[group], groups.sizes()[group]),
+                None => ("all", found.made.map.n_rows()),
+            };
+            format!("{name}: {shown} (lengths: {norm}) of {size}")
+        });
+    let counts: Vec<String> = counts.collect();
+    (!counts.is_empty()).then(|| {
+        format!(
+            "step {}: the means of sensitivities leave out such points ({}); they are 0 where none is left",
+            sensitivities.step,
+            counts.join("; ")
+        )
+    })
 }
 
 /// Writes all files and the page.
@@ -130,6 +154,10 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         "iterations": made.n_iter,
         "stopped": made.stopped,
         "attributions": attributions,
+        "left_out_of_means": found.sensitivities.as_ref().map(|s| json!({
+            "sensitivity": s.left_out,
+            "jacobian_norm": s.norm_left_out,
+        })),
         "importance": found.importance.as_ref().map(|i| effect(&i.effect)),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
     })

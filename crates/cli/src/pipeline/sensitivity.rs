@@ -32,6 +32,10 @@ pub(super) struct Sensitivities {
     pub(super) signed: Option<Rows<f64>>,
     /// Mean length of dy_i/dx_id over the axes.
     pub(super) norm: Rows<f64>,
+    /// Points of each group that say nothing: the means of what is shown leave them out.
+    pub(super) left_out: Vec<usize>,
+    /// The same for the mean lengths.
+    pub(super) norm_left_out: Vec<usize>,
     /// The first features of each point, where asked for.
     pub(super) top: Option<TopFeatures>,
     /// Of the axes, then of the scalar, at every step.
@@ -113,15 +117,19 @@ fn first<T: Stored>(
     top: Option<usize>,
 ) -> Result<Sensitivities> {
     let (n, d) = (axes.n_samples(), way.n_features);
-    let means = || match &prepared.groups {
-        Some((_, groups)) => GroupMeans::new(groups.clone(), d),
-        None => GroupMeans::of_all(n, d),
+    let means_of = |attribution: &Attribution<T>| {
+        let means = match &prepared.groups {
+            Some((_, groups)) => GroupMeans::new(groups.clone(), d),
+            None => GroupMeans::of_all(n, d),
+        };
+        means.without(&attribution.unusable())
     };
     let as_scores = scalar.is_some() && way.loadings.is_some();
     let n_cols = if as_scores { way.coordinates.ncols() } else { d };
     let top = top.map(|count| TopFeatures::new(count.min(d), Order::LargestSize));
-    let mut kept = Kept { means: means(), top, shown: Vec::with_capacity(n * n_cols) };
-    let mut norm = means();
+    let means = means_of(scalar.unwrap_or(axes))?;
+    let mut kept = Kept { means, top, shown: Vec::with_capacity(n * n_cols) };
+    let mut norm = means_of(axes)?;
     way.blocks(axes, |_, values| {
         let lengths = lengths(values, axes.values_per_feature())?;
         norm.add(lengths.as_mat())?;
@@ -133,14 +141,16 @@ fn first<T: Stored>(
             kept.take(&projected, &Rows::convert_from(values.as_mat()))
         })?;
     }
-    let (absolute, signed) = kept.means.finish()?;
+    let (means, norm) = (kept.means.finish()?, norm.finish()?);
     let shown = rows(kept.shown, n_cols)?;
     Ok(Sensitivities {
         step: axes.step,
         shown: if as_scores { Shown::Scores(shown) } else { Shown::Features(shown) },
-        absolute,
-        signed: scalar.map(|_| signed),
-        norm: norm.finish()?.0,
+        absolute: means.absolute,
+        signed: scalar.map(|_| means.signed),
+        norm: norm.absolute,
+        left_out: means.left_out,
+        norm_left_out: norm.left_out,
         top: kept.top,
         diagnostics: Vec::new(),
     })

@@ -30,7 +30,7 @@ pub struct Attribution<T> {
     /// point, else at the last update before the step, with that update's exaggeration.
     pub stability: Vec<f64>,
     /// Points whose recursion left the range of numbers, ascending: their coefficients are zero,
-    /// which means "unknown", not "no influence". Leave them out of means.
+    /// which means "unknown", not "no influence". Leave them out of means: [`Self::unusable`].
     ///
     /// The range ends where a point's coefficients (or its values in features that a clip made
     /// explicit, or its share of the start) sum to more than √MAX in absolute value: 1.8e19 in
@@ -41,7 +41,7 @@ pub struct Attribution<T> {
     ///
     /// The values are those of the derivative and stay: the point's path passed a saddle (or its
     /// fixed point lies at a nearly flat place), and a small change of its input would take it
-    /// elsewhere. Leave such points out of means.
+    /// elsewhere. Leave such points out of means: [`Self::unusable`].
     pub unstable: Vec<u32>,
     /// What happened on the way.
     pub diagnostics: Diagnostics,
@@ -96,6 +96,15 @@ impl<T: Real> Attribution<T> {
     /// Number of samples.
     pub fn n_samples(&self) -> usize {
         self.coefficients.n_samples()
+    }
+
+    /// Points to leave out of means, ascending: the overflowed and the unstable ones.
+    ///
+    /// As [`crate::summary::GroupMeans::without`] wants them.
+    pub fn unusable(&self) -> Vec<u32> {
+        let mut named = [self.overflowed.as_slice(), &self.unstable].concat();
+        named.sort_unstable();
+        named
     }
 
     /// The attribution of another scalar of y_i at this step, from that of the axes.

@@ -18,6 +18,8 @@ pub enum Order {
 
 /// The first features of every row, equal values by index.
 ///
+/// All lists are equally long but for those of [`Self::add_unknown`], which are empty.
+///
 /// # Example
 /// ```
 /// use embex_linalg::faer::mat;
@@ -33,6 +35,8 @@ pub enum Order {
 pub struct TopFeatures {
     count: usize,
     order: Order,
+    /// Where the list of each row ends.
+    ends: Vec<usize>,
     features: Vec<u32>,
     values: Vec<f64>,
 }
@@ -40,7 +44,7 @@ pub struct TopFeatures {
 impl TopFeatures {
     /// No rows yet, `count` features each (fewer if there are fewer).
     pub const fn new(count: usize, order: Order) -> Self {
-        Self { count, order, features: Vec::new(), values: Vec::new() }
+        Self { count, order, ends: Vec::new(), features: Vec::new(), values: Vec::new() }
     }
 
     /// The first `count` features of every row of `a`.
@@ -65,11 +69,17 @@ impl TopFeatures {
             .into_par_iter()
             .map_init(Vec::new, |scratch, i| self.first(a, i, scratch).to_vec())
             .collect();
-        for (feature, value) in rows.into_iter().flatten() {
-            self.features.push(feature);
-            self.values.push(value);
+        for row in rows {
+            self.features.extend(row.iter().map(|&(feature, _)| feature));
+            self.values.extend(row.iter().map(|&(_, value)| value));
+            self.ends.push(self.features.len());
         }
         Ok(())
+    }
+
+    /// Takes a row of which nothing is known: its list is empty.
+    pub fn add_unknown(&mut self) {
+        self.ends.push(self.features.len());
     }
 
     /// The first entries of row `i`, in `row`, whose length is not kept.
@@ -99,16 +109,21 @@ impl TopFeatures {
 
     /// Rows seen.
     pub fn n_rows(&self) -> usize {
-        self.features.len().checked_div(self.count).unwrap_or(0)
+        self.ends.len()
     }
 
     /// Features of row `i`, first first.
     pub fn features(&self, i: usize) -> &[u32] {
-        &self.features[i * self.count..(i + 1) * self.count]
+        &self.features[self.list(i)]
     }
 
     /// Their values, with their signs.
     pub fn values(&self, i: usize) -> &[f64] {
-        &self.values[i * self.count..(i + 1) * self.count]
+        &self.values[self.list(i)]
+    }
+
+    /// Where the list of row `i` is.
+    fn list(&self, i: usize) -> std::ops::Range<usize> {
+        i.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[i]
     }
 }

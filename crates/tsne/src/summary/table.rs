@@ -2,7 +2,7 @@
 
 use embex_linalg::{Rows, check};
 
-use super::{Contrast, Groups, Order, TopFeatures};
+use super::{Contrast, Groups, Means, Order, TopFeatures};
 use crate::Result;
 use crate::importance::Importance;
 
@@ -69,7 +69,7 @@ pub struct FeatureSummary {
     /// [`Measure::Importance`], if an occlusion was run with these groups; 0 for a feature outside
     /// all sets.
     pub importance: Option<Rows<f64>>,
-    /// [`Measure::Sensitivity`], if attributions were given.
+    /// [`Measure::Sensitivity`], if attributions were given; 0 where all points are left out.
     pub sensitivity: Option<Rows<f64>>,
     /// [`Measure::SensitivityNorm`], if norms were given.
     pub sensitivity_norm: Option<Rows<f64>>,
@@ -83,6 +83,10 @@ pub struct FeatureSummary {
     pub variance: Vec<f64>,
     /// Samples of each group.
     pub sizes: Vec<usize>,
+    /// Points of each group that [`Self::sensitivity`] and [`Self::signed_mean`] leave out.
+    pub left_out: Vec<usize>,
+    /// Points of each group that [`Self::sensitivity_norm`] leaves out.
+    pub norm_left_out: Vec<usize>,
 }
 
 impl FeatureSummary {
@@ -109,6 +113,8 @@ impl FeatureSummary {
             difference: contrast.difference,
             variance: contrast.variance,
             sizes: groups.sizes().to_vec(),
+            left_out: vec![0; groups.n_groups()],
+            norm_left_out: vec![0; groups.n_groups()],
         }
     }
 
@@ -137,31 +143,32 @@ impl FeatureSummary {
         Ok(self)
     }
 
-    /// Adds mean |a| and mean a, as [`super::GroupMeans`] makes them.
+    /// Adds mean |a| and mean a of attributions.
     ///
     /// # Errors
     /// [`embex_linalg::Error::LengthMismatch`].
-    pub fn with_sensitivity(mut self, mean_abs: Rows<f64>, mean: Rows<f64>) -> Result<Self> {
-        self.check_shape(&mean_abs)?;
-        self.check_shape(&mean)?;
-        self.sensitivity = Some(mean_abs);
-        self.signed_mean = Some(mean);
+    pub fn with_sensitivity(mut self, means: Means) -> Result<Self> {
+        self.check_shape(&means)?;
+        self.sensitivity = Some(means.absolute);
+        self.signed_mean = Some(means.signed);
+        self.left_out = means.left_out;
         Ok(self)
     }
 
-    /// Adds the mean of ‖∂y_i/∂x_id‖.
+    /// Adds the mean of ‖∂y_i/∂x_id‖, from means of these lengths.
     ///
     /// # Errors
     /// [`embex_linalg::Error::LengthMismatch`].
-    pub fn with_sensitivity_norm(mut self, mean: Rows<f64>) -> Result<Self> {
-        self.check_shape(&mean)?;
-        self.sensitivity_norm = Some(mean);
+    pub fn with_sensitivity_norm(mut self, means: Means) -> Result<Self> {
+        self.check_shape(&means)?;
+        self.sensitivity_norm = Some(means.absolute);
+        self.norm_left_out = means.left_out;
         Ok(self)
     }
 
-    fn check_shape(&self, rows: &Rows<f64>) -> Result<()> {
-        check::length("summary columns", rows.n_cols(), self.n_features())?;
-        check::length("summary groups", rows.n_rows(), self.n_groups())?;
+    fn check_shape(&self, means: &Means) -> Result<()> {
+        check::length("summary columns", means.absolute.n_cols(), self.n_features())?;
+        check::length("summary groups", means.left_out.len(), self.n_groups())?;
         Ok(())
     }
 
@@ -187,13 +194,32 @@ impl FeatureSummary {
         }
     }
 
+    /// Points of a group that a measure is a mean of, or was charged to.
+    pub fn n_used(&self, measure: Measure, group: usize) -> usize {
+        let left_out = match measure {
+            Measure::Sensitivity | Measure::SignedMean => self.left_out[group],
+            Measure::SensitivityNorm => self.norm_left_out[group],
+            Measure::Importance | Measure::Contrast | Measure::Difference => 0,
+        };
+        self.sizes[group].saturating_sub(left_out)
+    }
+
     /// The first `count` features of every group under one measure; `None` if it was not added.
+    ///
+    /// The list of a group whose points were all left out is empty: its zeros rank nothing.
     ///
     /// # Errors
     /// [`embex_linalg::Error::NotFinite`] for a summary that was edited by hand.
     pub fn top(&self, measure: Measure, count: usize) -> Result<Option<TopFeatures>> {
-        self.values(measure)
-            .map(|values| TopFeatures::of_rows(values.as_mat(), count, measure.order()))
-            .transpose()
+        let Some(values) = self.values(measure) else { return Ok(None) };
+        let mut top = TopFeatures::new(count.min(self.n_features()), measure.order());
+        for group in 0..self.n_groups() {
+            if self.n_used(measure, group) == 0 {
+                top.add_unknown();
+            } else {
+                top.add(values.as_mat().subrows(group, 1))?;
+            }
+        }
+        Ok(Some(top))
     }
 }

@@ -4,6 +4,8 @@ use embex_linalg::MemoryBudget;
 use embex_linalg::faer::Mat;
 use embex_linalg::progress::Silent;
 use embex_testkit::{gaussian, nested_clusters};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 use crate::importance::{FeatureSets, FeatureSpace, ImportanceParams, Occlusion};
@@ -25,9 +27,11 @@ fn means_do_not_depend_on_the_blocks() {
         }
         means.finish().unwrap()
     };
-    let (absolute, signed) = of(n);
-    assert_eq!(of(1), (absolute.clone(), signed.clone()));
-    assert_eq!(of(13), (absolute.clone(), signed.clone()));
+    let whole = of(n);
+    assert_eq!(of(1), whole);
+    assert_eq!(of(13), whole);
+    let Means { absolute, signed, left_out } = whole;
+    assert_eq!(left_out, [0; 3]);
     for group in 0..3 {
         let members: Vec<usize> = (0..n).filter(|&i| groups.codes()[i] == group as u32).collect();
         for feature in 0..d {
@@ -46,8 +50,63 @@ fn means_of_all_are_plain_means() {
     let a = Mat::from_fn(3, 1, |i, _| [1.0, -4.0, 9.0][i]);
     let mut means = GroupMeans::of_all(3, 1);
     means.add(a.as_ref()).unwrap();
-    let (absolute, signed) = means.finish().unwrap();
-    assert_eq!((absolute.as_slice(), signed.as_slice()), (&[14.0 / 3.0][..], &[2.0][..]));
+    let found = means.finish().unwrap();
+    assert_eq!(found.absolute.as_slice(), [14.0 / 3.0]);
+    assert_eq!(found.signed.as_slice(), [2.0]);
+}
+
+/// One sample of a summary: its group, whether it is left out, its attributions.
+type Sample = (u32, bool, [f64; 2]);
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let sample = (0..3_u32, any::<bool>(), [-9.0..9.0, -9.0..9.0]);
+    // One of each group at the least, so that all are inhabited.
+    let first: [_; 3] =
+        std::array::from_fn(|group| (Just(group as u32), any::<bool>(), [-9.0..9.0, -9.0..9.0]));
+    (first, vec(sample, 0..40)).prop_map(|(first, rest)| [&first[..], &rest].concat())
+}
+
+fn means_of(samples: &[Sample], without: &[u32], value: impl Fn(&Sample, usize) -> f64) -> Means {
+    let codes: Vec<u32> = samples.iter().map(|s| s.0).collect();
+    let groups = Groups::new(&codes, 3).unwrap();
+    let mut means = GroupMeans::new(groups, 2).without(without).unwrap();
+    let a = Mat::from_fn(samples.len(), 2, |i, d| value(&samples[i], d));
+    means.add(a.as_ref()).unwrap();
+    means.finish().unwrap()
+}
+
+proptest! {
+    /// Whatever the values left out are, means are those of the others, bit for bit; a group of
+    /// which nobody is left has zeros, and no first feature.
+    #[test]
+    fn means_leave_out_what_is_named(samples in samples(), wild in -1e300..1e300) {
+        let out: Vec<u32> =
+            (0..).zip(&samples).filter(|(_, s)| s.1).map(|(i, _): (u32, _)| i).collect();
+        let value = |s: &Sample, d: usize| if s.1 { wild } else { s.2[d] };
+        let found = means_of(&samples, &out, value);
+        let codes: Vec<u32> = samples.iter().map(|s| s.0).collect();
+        let groups = Groups::new(&codes, 3).unwrap();
+        let x = Mat::from_fn(samples.len(), 2, |i, d| samples[i].2[d]);
+        let summary = FeatureSummary::new(&groups, Contrast::new(x.as_ref(), &groups).unwrap())
+            .with_sensitivity(found.clone())
+            .unwrap();
+        let top = summary.top(Measure::Sensitivity, 1).unwrap().unwrap();
+        for group in 0..3 {
+            let members = samples.iter().filter(|s| s.0 == group as u32);
+            let used: Vec<&Sample> = members.clone().filter(|s| !s.1).collect();
+            prop_assert_eq!(found.left_out[group], members.count() - used.len());
+            prop_assert_eq!(summary.n_used(Measure::SignedMean, group), used.len());
+            let mean = |term: fn(f64) -> f64, d: usize| {
+                used.iter().fold(0.0, |sum, s| sum + term(s.2[d])) / used.len().max(1) as f64
+            };
+            for d in 0..2 {
+                prop_assert_eq!(found.absolute.row(group)[d], mean(f64::abs, d));
+                prop_assert_eq!(found.signed.row(group)[d], mean(|v| v, d));
+            }
+            prop_assert_eq!(top.features(group).len(), usize::from(!used.is_empty()));
+        }
+        prop_assert_eq!(top.n_rows(), 3);
+    }
 }
 
 #[test]
@@ -59,7 +118,9 @@ fn means_refuse_wrong_rows() {
     means.add(Mat::<f32>::zeros(2, 2).as_ref()).unwrap();
     let bad = Mat::from_fn(1, 2, |_, _| f64::NAN);
     assert!(matches!(means.add(bad.as_ref()), Err(Error::Input(_))));
-    assert!(matches!(means.finish(), Err(Error::Input(_))));
+    assert!(matches!(means.clone().finish(), Err(Error::Input(_))));
+    let unknown = Error::Sample { sample: 3, n_samples: 3 };
+    assert_eq!(means.without(&[0, 3]).unwrap_err(), unknown);
 }
 
 #[test]
@@ -103,6 +164,10 @@ fn ranking_breaks_ties_by_index_and_streams() {
         assert_eq!(whole.features(i), first);
     }
     assert_eq!(TopFeatures::of_rows(a.as_ref(), 50, Order::Largest).unwrap().count(), 9);
+    parts.add_unknown();
+    parts.add(a.as_ref().subrows(2, 1)).unwrap();
+    assert_eq!((parts.n_rows(), parts.features(7).len(), parts.values(7).len()), (9, 0, 0));
+    assert_eq!((parts.features(6), parts.features(8)), (whole.features(6), whole.features(2)));
 }
 
 #[test]
@@ -144,14 +209,14 @@ fn the_table_keeps_its_measures_apart() {
     .unwrap();
     let mut means = GroupMeans::new(groups.clone(), 4);
     means.add(bed.x.as_ref()).unwrap();
-    let (absolute, signed) = means.finish().unwrap();
+    let found = means.finish().unwrap();
     let contrast = Contrast::new(bed.x.as_ref(), &groups).unwrap();
     let summary = FeatureSummary::new(&groups, contrast)
         .with_importance(&importance)
         .unwrap()
-        .with_sensitivity(absolute.clone(), signed.clone())
+        .with_sensitivity(found.clone())
         .unwrap()
-        .with_sensitivity_norm(absolute.clone())
+        .with_sensitivity_norm(found.clone())
         .unwrap();
     let table = summary.values(Measure::Importance).unwrap();
     let charges = importance.per_group.as_ref().unwrap();
@@ -161,7 +226,7 @@ fn the_table_keeps_its_measures_apart() {
         assert_eq!(table.row(group)[1], charges.row(group)[1]);
         assert_eq!(table.row(group)[2], 0.0);
     }
-    assert_eq!(summary.values(Measure::SignedMean), Some(&signed));
+    assert_eq!(summary.values(Measure::SignedMean), Some(&found.signed));
     for measure in Measure::ALL {
         assert_eq!(summary.top(measure, 2).unwrap().unwrap().n_rows(), 4);
     }
@@ -171,5 +236,5 @@ fn the_table_keeps_its_measures_apart() {
         Contrast::new(Mat::from_fn(2, 4, |i, d| (i + d) as f64).as_ref(), &two).unwrap(),
     );
     assert!(matches!(other.clone().with_importance(&importance), Err(Error::Input(_))));
-    assert!(matches!(other.with_sensitivity(absolute, signed), Err(Error::Input(_))));
+    assert!(matches!(other.with_sensitivity(found), Err(Error::Input(_))));
 }

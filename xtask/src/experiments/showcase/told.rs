@@ -13,7 +13,9 @@ use embex_tsne::attribution::{
 use embex_tsne::importance::{FeatureSets, FeatureSpace, Importance, ImportanceParams, Occlusion};
 use embex_tsne::repulsion::RepulsionSums;
 use embex_tsne::step::StepObserver;
-use embex_tsne::summary::{Contrast, FeatureSummary, GroupMeans, Groups, Saturation, axis_lengths};
+use embex_tsne::summary::{
+    Contrast, FeatureSummary, GroupMeans, Groups, Means, Saturation, axis_lengths,
+};
 use embex_tsne::{Affinities, Optimizer, TsneParams};
 use serde::{Deserialize, Serialize};
 
@@ -101,13 +103,13 @@ fn tell_by(data: &Data, config: &Config, params: &TsneParams) -> anyhow::Result<
     let signed = space.in_features(&run.of_scalar)?;
     let by_axis = space.in_features(&run.of_axes)?;
     let lengths = axis_lengths(&by_axis, run.of_axes.values_per_feature())?;
-    let (mean_abs, mean) = group_means(&groups, &signed)?;
-    let (norm, _) = group_means(&groups, &lengths)?;
+    let means = group_means(&groups, &signed, &run.of_scalar.unusable())?;
+    let norm = group_means(&groups, &lengths, &run.of_axes.unusable())?;
     let updates = run.map.len() * run.of_scalar.step;
     Ok(Told {
         summary: FeatureSummary::new(&groups, Contrast::new(data.x.as_mat(), &groups)?)
             .with_importance(&importance)?
-            .with_sensitivity(mean_abs, mean)?
+            .with_sensitivity(means)?
             .with_sensitivity_norm(norm)?,
         together: together(&importance, asked.len())?,
         correlated,
@@ -243,9 +245,9 @@ fn together(importance: &Importance, n_single: usize) -> anyhow::Result<Rows<f64
     Ok(table)
 }
 
-/// Group means of |value| and of the value.
-fn group_means(groups: &Groups, values: &Rows<f32>) -> anyhow::Result<(Rows<f64>, Rows<f64>)> {
-    let mut means = GroupMeans::new(groups.clone(), values.n_cols());
+/// Group means of |value| and of the value, without the points that say nothing.
+fn group_means(groups: &Groups, values: &Rows<f32>, unusable: &[u32]) -> anyhow::Result<Means> {
+    let mut means = GroupMeans::new(groups.clone(), values.n_cols()).without(unusable)?;
     means.add(values.as_mat())?;
     Ok(means.finish()?)
 }

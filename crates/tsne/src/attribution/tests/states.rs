@@ -241,6 +241,38 @@ fn a_point_that_overflows_loses_nobody_else() {
     }
 }
 
+/// Means of the run with one wild point are those of the calm run without that point, bit for
+/// bit; without leaving it out they say what it says.
+#[test]
+fn group_means_are_not_spoilt_by_an_unstable_point() {
+    use crate::summary::{GroupMeans, Groups};
+    let (x, affinities, path) = setting(43);
+    let groups = Groups::new(&(0..150).map(|i| i % 3).collect::<Vec<u32>>(), 3).expect("three");
+    let params = params(Formula::Corrected).with_limit_step(false).with_steps([25]);
+    let attributed =
+        |path: &Path<2>| path.attribute(&params, &affinities, &x).expect("one").remove(0);
+    let means = |found: &Attribution<f64>, without: &[u32]| {
+        let values = found.project(x.as_ref()).expect("rows");
+        let means = GroupMeans::new(groups.clone(), values.n_cols()).without(without);
+        let mut means = means.expect("samples");
+        means.add(values.as_mat()).expect("rows");
+        means.finish().expect("all rows")
+    };
+    let calm = attributed(&path);
+    assert!(calm.unusable().is_empty());
+    for (gain, overflows) in [(1e3, false), (1e40, true)] {
+        let mut wild = path.clone();
+        wild.steps[15..].iter_mut().for_each(|step| step.gains[70] = [gain; 2]);
+        let wild = attributed(&wild);
+        assert_eq!((wild.unusable(), wild.overflowed.is_empty()), (vec![70], !overflows));
+        let found = means(&wild, &wild.unusable());
+        assert_eq!(found, means(&calm, &[70]));
+        assert_eq!(found.left_out, [0, 1, 0]);
+        let spoilt = means(&wild, &[]).absolute.row(1)[0] / found.absolute.row(1)[0];
+        assert!(if overflows { spoilt < 1.0 } else { spoilt > 1e2 }, "{spoilt}");
+    }
+}
+
 /// A point so far out that its Hessian almost vanishes: −H⁻¹ g leaves the range of numbers.
 #[test]
 fn a_flat_fixed_point_overflows_alone() {
