@@ -14,6 +14,9 @@ pub struct PageInput {
     pub point_names: Vec<String>,
     /// Group of each point, if any.
     pub groups: Option<Groups>,
+    /// How firmly the map holds each point, if known: the smallest eigenvalue of the point's own
+    /// Hessian at the finished map. At most 0 where nothing holds it.
+    pub stability: Option<Vec<f64>>,
     /// Name of each of the D features.
     pub features: Vec<String>,
     /// Numbers per point and feature that the map can be coloured by: values, attributions,
@@ -215,6 +218,10 @@ impl PageInput {
         if !self.point_names.is_empty() {
             check_length("the list of point names", self.point_names.len(), n)?;
         }
+        if let Some(stability) = &self.stability {
+            check_length("the list of stabilities", stability.len(), n)?;
+            check_finite("the stability", stability)?;
+        }
         if let Some(groups) = &self.groups {
             check_length("the list of groups", groups.of_point.len(), n)?;
             check_indices("the group", &groups.of_point, groups.names.len(), None)?;
@@ -258,6 +265,15 @@ impl Layer {
 
 fn check_length(what: &'static str, got: usize, expected: usize) -> Result<()> {
     if got == expected { Ok(()) } else { Err(Error::Length { what, got, expected }) }
+}
+
+fn check_finite(what: &str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(row) => {
+            Err(Error::NotFinite { what: what.to_owned(), row, col: 0, value: values[row] })
+        }
+    }
 }
 
 fn check_indices(
@@ -311,6 +327,14 @@ mod tests {
         assert!(matches!(
             refused(&|p| p.point_names = vec!["x".into()]),
             Error::Length { got: 1, expected: 3, .. }
+        ));
+        assert!(matches!(
+            refused(&|p| p.stability = Some(vec![1.0; 2])),
+            Error::Length { got: 2, expected: 3, .. }
+        ));
+        assert!(matches!(
+            refused(&|p| p.stability = Some(vec![1.0, f64::NAN, 1.0])),
+            Error::NotFinite { row: 1, .. }
         ));
         let groups =
             Groups { names: vec!["g".into()], of_point: vec![0, 0, 1], ..Groups::default() };

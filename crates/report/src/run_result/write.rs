@@ -81,15 +81,23 @@ pub(super) const fn prefix(kind: Kind) -> &'static str {
     }
 }
 
+/// Columns of `points.csv`, with or without the stability.
+pub(super) fn point_columns(stability: bool) -> impl Iterator<Item = &'static str> {
+    let known = ["point", "name", "group_index", "group"];
+    known.into_iter().chain(stability.then_some("stability"))
+}
+
 fn points(page: &PageInput, path: &Path) -> Result<()> {
-    let mut csv = CsvWriter::create(path, ["point", "name", "group_index", "group"])?;
+    let mut csv = CsvWriter::create(path, point_columns(page.stability.is_some()))?;
     for i in 0..page.n_points() {
         let name = page.point_names.get(i).map_or("", String::as_str);
         let (index, group) = page.groups.as_ref().map_or((String::new(), ""), |groups| {
             let g = groups.of_point[i];
             (g.to_string(), groups.names[g as usize].as_str())
         });
-        csv.row([i.to_string().as_str(), name, &index, group])?;
+        let stability = page.stability.as_ref().map(|values| values[i].to_string());
+        let cells = [i.to_string(), name.to_owned(), index, group.to_owned()];
+        csv.row(cells.into_iter().chain(stability))?;
     }
     Ok(csv.finish()?)
 }
