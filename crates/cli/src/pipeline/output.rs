@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use super::explain;
 use super::folder::Folder;
+use super::labels::Grouping;
 use super::map::Made;
 use super::prepare::Prepared;
 use super::sensitivity::{Sensitivities, Shown, StepDiagnostics};
 use super::settings::{AttributionSettings, Settings};
-use super::source::Grouping;
 use super::stored::{Stored, rows};
 use crate::args::ScalarArg;
 use crate::exit::Result;
@@ -129,9 +129,26 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         "features": found.prepared.names.len(),
         "iterations": made.n_iter,
         "stopped": made.stopped,
+        "stability": spread(&made.stability),
         "attributions": attributions,
         "importance": found.importance.as_ref().map(|i| effect(&i.effect)),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
+    })
+}
+
+/// How the stabilities lie, and how many of them are those of points that nothing holds.
+fn spread(stability: &[f64]) -> Value {
+    let mut sorted = stability.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    let quartile = |k: usize| sorted.get(k * last / 4);
+    json!({
+        "not_held": sorted.partition_point(|&value| value <= 0.0),
+        "least": quartile(0),
+        "lower_quartile": quartile(1),
+        "median": quartile(2),
+        "upper_quartile": quartile(3),
+        "largest": quartile(4),
     })
 }
 
@@ -163,6 +180,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
         names,
         of_point: codes,
     });
+    page.stability = Some(found.made.stability);
     page.image = image.map(|(height, width)| ImageShape { height, width });
     let n_cols = features.n_cols();
     let values = rows(T::give(features.into_vec()).into_f32(), n_cols)?;

@@ -17,8 +17,9 @@ use embex_tsne::Precision;
 use embex_tsne::importance::FeatureSpace;
 use embex_tsne::summary::Groups;
 
+use super::labels::Grouping;
 use super::settings::{PrepareSettings, Settings, Total};
-use super::source::{Grouping, Samples};
+use super::source::Samples;
 use super::stored::{Stored, rows};
 use crate::exit::{Error, Result};
 

@@ -180,6 +180,103 @@ fn requests_that_cannot_be_followed_are_usage() {
     assert!(code == 2 && message.contains("--labels"), "{message}");
 }
 
+/// Nothing that is given is ignored: what means nothing is refused, by its name.
+#[test]
+fn options_that_do_not_apply_to_the_input_are_usage() {
+    let npy = npy_of(40, 3);
+    let csv = numbers(40, 3, "7");
+    let mtx = b"%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 5\n";
+    for (name, bytes, more, option) in [
+        ("x.npy", &npy[..], &["--layer", "counts"][..], "--layer"),
+        ("x.npy", &npy, &["--array", "a"], "--array"),
+        ("x.npy", &npy, &["--set-aside", "a"], "--set-aside"),
+        ("x.npy", &npy, &["--delimiter", "tab"], "--delimiter"),
+        ("x.npy", &npy, &["--header", "true"], "--header"),
+        ("x.npy", &npy, &["--labels", "kind"], "--labels kind"),
+        ("x.mtx", mtx, &["--labels", "kind"], "--labels kind"),
+        ("x.mtx", mtx, &["--header", "false"], "--header"),
+        ("x.csv", &csv, &["--layer", "counts"], "--layer"),
+        ("x.csv", &csv, &["--array", "a"], "--array"),
+        ("x.csv", &csv, &["--labels", "kind"], "--labels kind"),
+        ("x.csv", &csv, &["--labels", "1", "--transpose"], "--labels 1"),
+        ("x.csv", &csv, &["--set-aside", "kind"], "--set-aside"),
+    ] {
+        assert_refused(name, bytes, more, 2, option);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("writes");
+        let output = run([&["info", &path.display().to_string()][..], more].concat());
+        assert_eq!(crate::common::code(&output), 2, "info {more:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(option), "info {more:?}: {}", stderr(&output));
+    }
+    let labels = tempfile::NamedTempFile::with_suffix(".npy").expect("a temporary file");
+    fs::write(labels.path(), npy_of(40, 1)).expect("writes");
+    let named = labels.path().display().to_string() + ":kind";
+    assert_refused("x.npy", &npy, &["--perplexity", "5", "--labels", &named], 2, "--labels");
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/../io/tests/data/alone.npz");
+    for (input, option, value) in [
+        ("bundled:digits", "--layer", "counts"),
+        ("bundled:digits", "--header", "true"),
+        ("bundled:digits", "--set-aside", "digit"),
+        ("bundled:digits", "--labels", "kind"),
+        ("bundled:pbmc3k", "--layer", "none"),
+        (archive, "--set-aside", "x"),
+        (archive, "--array", "none"),
+    ] {
+        let output = run(["tsne", input, "--out", "no", option, value]);
+        assert_eq!(crate::common::code(&output), 2, "{input} {option}: {}", stderr(&output));
+        assert!(stderr(&output).contains(option), "{input} {option}: {}", stderr(&output));
+    }
+    let output = run(["tsne", "bundled:digits", "--out", "no", "--transpose"]);
+    assert!(crate::common::code(&output) == 2 && stderr(&output).contains("--transpose"));
+}
+
+#[test]
+fn options_that_mean_nothing_beside_others_are_usage() {
+    let rows = table(60).into_bytes();
+    let kind = ["--labels", "kind"];
+    for (more, option) in [
+        (&["--no-attribution", "--at", "5"][..], "--at"),
+        (&["--no-attribution", "--attribute", "paper"], "--attribute"),
+        (&["--no-attribution", "--scalar", "length"], "--scalar"),
+        (&["--no-importance", "--correlated", "0.8"], "--correlated"),
+        (&["--no-importance", "--candidates", "2"], "--candidates"),
+        (&["--attribute", "corrected:fixed_point", "--at", "5"], "--at"),
+        (&["--clusters", "4"], "--clusters"),
+        (&["--method", "exact", "--angle", "0.3"], "--angle"),
+        (&["--perplexity", "8", "--angle", "0.3"], "--angle"),
+        (&["--exaggeration-iterations", "0", "--exaggeration", "4"], "--exaggeration"),
+        (&["--exaggeration-iterations", "0", "--momentum-early", "0.4"], "--momentum-early"),
+        (&["--exaggeration-iterations", "21"], "--exaggeration-iterations"),
+        (&["--momentum", "0.7"], "--momentum"),
+        (&["--late-exaggeration", "2"], "--late-exaggeration-iterations"),
+        (&["--late-exaggeration-iterations", "2"], "--late-exaggeration"),
+        (
+            &["--late-exaggeration", "2", "--late-exaggeration-iterations", "5"],
+            "--late-exaggeration-iterations",
+        ),
+        (&["--json"], "--json"),
+    ] {
+        assert_refused("x.csv", &rows, &[&kind[..], more].concat(), 2, option);
+    }
+    let aside = ["--set-aside", "kind", "--perplexity", "8"];
+    for clusters in ["1", "61"] {
+        let more = [&aside[..], &["--clusters", clusters]].concat();
+        assert_refused("x.csv", &rows, &more, 2, "--clusters");
+    }
+}
+
+/// n × d numbers in npy form.
+fn npy_of(n: usize, d: usize) -> Vec<u8> {
+    let shape = if d == 1 { format!("({n},)") } else { format!("({n}, {d})") };
+    let text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend((0..n * d).flat_map(|at| (at as f64).sin().to_le_bytes()));
+    bytes
+}
+
 #[test]
 fn results_are_not_overwritten_unless_asked() {
     let bed = Bed::new();
