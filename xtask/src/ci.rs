@@ -17,6 +17,12 @@ const STAGES: &[Stage] = &[
     ("test, approximate neighbours", || {
         cargo(&["test", "--package", "embex-trees", "--features", "approx"])
     }),
+    ("test, maps of approximate neighbours", || {
+        let packages = ["test", "--package", "embex-tsne", "--package", "embex-cli"];
+        let mut command = cargo(&packages);
+        command.args(["--features", "approx", "approximate"]);
+        command
+    }),
     ("reproduce, quick", || cargo(&["xtask", "reproduce"])),
 ];
 

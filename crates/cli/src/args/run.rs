@@ -21,7 +21,8 @@ pub(crate) struct RunArgs {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) force: bool,
     /// Say what would be done and how much memory each stage would take, and stop: right to a
-    /// quarter, but for runs of a few MB, of which the program itself is the most
+    /// quarter, but for runs of a few MB, of which the program itself is the most, and for
+    /// approximate neighbours, which may need half of it
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Seed of everything random

@@ -43,6 +43,12 @@ pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
 /// Those of them that the page does not word itself.
 fn page_notices<T>(found: &Found<T>) -> Vec<String> {
     let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
+    if let Some(share) = found.quality.pointer("/neighbour_recall/share").and_then(Value::as_f64) {
+        notices.push(format!(
+            "approximate neighbours: {:.1} % of those listed are true ones",
+            100.0 * share
+        ));
+    }
     let diagnostics = found.sensitivities.iter().flat_map(|s| &s.diagnostics);
     for StepDiagnostics { step, seen, .. } in diagnostics.filter(|d| d.of_axes) {
         if seen.overflowed > 0 {
@@ -129,6 +135,7 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         "features": found.prepared.names.len(),
         "iterations": made.n_iter,
         "stopped": made.stopped,
+        "neighbour_recall": found.quality["neighbour_recall"],
         "stability": spread(&made.stability),
         "attributions": attributions,
         "importance": found.importance.as_ref().map(|i| effect(&i.effect)),

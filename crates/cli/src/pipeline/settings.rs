@@ -122,7 +122,15 @@ impl Settings {
 
     /// Refuses what cannot be, before anything is read.
     pub(super) fn check(&self) -> Result<()> {
-        self.map.check()?;
+        match self.map.check() {
+            Err(embex_tsne::Error::NoApproximateSearch) => {
+                return usage(
+                    "--neighbour-search approximate: this program was built without it; build it \
+                     with `cargo install --path crates/cli --features approx`",
+                );
+            }
+            checked => checked?,
+        }
         if self.map.n_neighbours == Some(0) {
             return usage("--neighbours must be at least 1");
         }

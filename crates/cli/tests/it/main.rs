@@ -1,5 +1,6 @@
 //! The program as a user meets it: files, exit codes, interruptions.
 
+mod approximate;
 mod common;
 mod folders;
 mod interruption;
