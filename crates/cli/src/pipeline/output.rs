@@ -175,6 +175,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let names = std::mem::take(&mut found.prepared.names);
     let mut page = PageInput::new(&format!("t-SNE of {source}"), matrix(map)?, names);
     page.notices = page_notices(&found);
+    page.listed = settings.explain.top;
     page.saturation = (found.saturation.as_ref())
         .map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });
     let summary =

@@ -2,6 +2,7 @@
 
 mod approximate;
 mod common;
+mod explain;
 mod folders;
 mod interruption;
 mod program;

@@ -114,33 +114,59 @@ fn truncated_and_hostile_files_are_refused() {
     assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
 }
 
+/// A map of equal samples would show nothing but the noise of its start.
 #[test]
-fn flat_data_have_a_documented_answer() {
+fn samples_that_are_all_equal_are_refused() {
     let flat = "1,2,3\n".repeat(40);
-    let (code, message) = refuse_or_run("x.csv", flat.as_bytes());
-    assert!([0, 3].contains(&code), "{code}: {message}");
-    let half = format!("{}{}", "1,2,3\n".repeat(20), "4,5,3\n".repeat(20));
-    let (code, message) = refuse_or_run("x.csv", half.as_bytes());
-    assert!([0, 3].contains(&code), "{code}: {message}");
+    let more = ["--header", "false", "--perplexity", "5"];
+    assert_refused("x.csv", flat.as_bytes(), &more, 3, "all 40 samples are equal");
+    let scaled = [&more[..], &["--pca", "2"]].concat();
+    assert_refused("x.csv", flat.as_bytes(), &scaled, 3, "all 40 samples are equal");
 }
 
-/// All-equal rows, duplicates and constant columns: a map without NaN, or a typed error.
-fn refuse_or_run(name: &str, bytes: &[u8]) -> (i32, String) {
+/// Two places of 20 copies each: two clumps, however the copies lie within them.
+#[test]
+fn copies_of_two_samples_make_two_clumps() {
+    let half = "1,2,3\n".repeat(20) + &"4,5,3\n".repeat(20);
+    let (map, table) = flat_run(&half);
+    let apart = |i: usize, j: usize| (map[i][0] - map[j][0]).hypot(map[i][1] - map[j][1]);
+    let pairs = |within: bool| {
+        let all = (0..40).flat_map(move |i| (0..i).map(move |j| (i, j)));
+        all.filter(move |&(i, j)| ((i < 20) == (j < 20)) == within)
+    };
+    let widest = pairs(true).map(|(i, j)| apart(i, j)).fold(0.0, f64::max);
+    let gap = pairs(false).map(|(i, j)| apart(i, j)).fold(f64::INFINITY, f64::min);
+    assert!(widest < gap, "{widest} within, {gap} between");
+    assert!(table.contains(",column 1,") && table.contains(",column 3,0,0,0,0,0\n"), "{table}");
+}
+
+/// Constant columns explain nothing: every number of theirs is 0, and the others are finite.
+#[test]
+fn constant_columns_explain_nothing() {
+    let row =
+        |i: usize| format!("{},7,{}\n", crate::common::noise(i, 0), crate::common::noise(i, 1));
+    let (_, table) = flat_run(&(0..40).map(row).collect::<String>());
+    let constant: Vec<&str> = table.lines().filter(|line| line.contains(",column 2,")).collect();
+    assert!(!constant.is_empty());
+    for line in constant {
+        assert!(line.ends_with(",column 2,0,0,0,0,0"), "{line}");
+    }
+}
+
+/// The map and `importance.csv` of 40 samples without names; both finite.
+fn flat_run(text: &str) -> (Vec<[f64; 2]>, String) {
     let bed = Bed::new();
-    let input = bed.path(name);
-    fs::write(&input, bytes).expect("writes");
+    let input = bed.path("x.csv");
+    fs::write(&input, text).expect("writes");
     let (input, out) = (input.display().to_string(), bed.path("out").display().to_string());
     let settings = ["--header", "false", "--perplexity", "5", "--iterations", "300", "--quiet"];
-    let mut arguments = vec!["tsne", &input, "--out", &out];
-    arguments.extend(settings);
-    let output = run(&arguments);
-    let message = stderr(&output);
-    assert!(!message.contains("panicked"), "{message}");
-    if code(&output) == 0 {
-        let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
-        assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
-    }
-    (code(&output), message)
+    let output = run([&["tsne", &input, "--out", &out][..], &settings].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
+    assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
+    let map = embex_io::read(bed.path("out").join("embedding.npy"), &Default::default());
+    let map = map.expect("a finite map").matrix.into_dense_f64(1 << 20).expect("a small map");
+    (map.as_chunks::<2>().0.to_vec(), table)
 }
 
 #[test]

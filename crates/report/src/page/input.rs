@@ -24,6 +24,8 @@ pub struct PageInput {
     pub layers: Vec<Layer>,
     /// The features that matter most for each point, chosen and ordered by the program.
     pub top: Option<TopFeatures>,
+    /// Features listed per group in `top_features.csv`; no such file if 0.
+    pub listed: usize,
     /// Numbers per group and feature.
     pub summary: Summary,
     /// How much of the affinities crosses between groups.
@@ -182,9 +184,9 @@ pub struct ImageShape {
 }
 
 impl PageInput {
-    /// A page with a map and features, and nothing else yet.
+    /// A page with a map and features, and nothing else yet; [`Self::listed`] is 20.
     pub fn new(title: &str, coords: Matrix<f32>, features: Vec<String>) -> Self {
-        Self { title: title.to_owned(), coords, features, ..Self::default() }
+        Self { title: title.to_owned(), coords, features, listed: 20, ..Self::default() }
     }
 
     /// Number of points.

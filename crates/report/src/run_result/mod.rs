@@ -88,6 +88,7 @@ struct PageFacts {
     group_names: Vec<String>,
     named_points: bool,
     stability: bool,
+    listed: usize,
     layers: Vec<LayerFacts>,
     top: Option<TopFacts>,
     saturation: Option<(f64, bool)>,
@@ -252,6 +253,7 @@ impl PageFacts {
             group_names: groups.map(|groups| groups.names.clone()).unwrap_or_default(),
             named_points: !page.point_names.is_empty(),
             stability: page.stability.is_some(),
+            listed: page.listed,
             layers: layers.collect(),
             top: (page.top.as_ref())
                 .map(|top| TopFacts { k: top.k, kind: top.kind.map(Kind::from) }),

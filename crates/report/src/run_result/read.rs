@@ -31,6 +31,7 @@ pub(super) fn all(dir: &Path) -> Result<RunResult> {
     if let Some(top) = &facts.top {
         page.top = Some(top_points(&page, top, &dir.join(files::TOP_POINTS))?);
     }
+    page.listed = facts.listed;
     page.saturation = facts.saturation();
     page.image = facts.image();
     page.notices = facts.notices;

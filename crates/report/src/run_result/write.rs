@@ -9,9 +9,6 @@ use super::{Kind, PageFacts, RunRecord, RunResult, files};
 use crate::page::{self, Layer, LayerData, PageInput, PageOptions, TopFeatures};
 use crate::{Error, Matrix, Result};
 
-/// Features listed per group in `top_features.csv`.
-const TOP_PER_GROUP: usize = 50;
-
 pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     let page = &result.page;
     matrix(&dir.join(files::EMBEDDING), &page.coords)?;
@@ -22,7 +19,9 @@ pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     }
     if page.summary.columns().iter().any(|(_, matrix)| matrix.is_some()) {
         importance(page, &dir.join(files::IMPORTANCE))?;
-        top_groups(page, &dir.join(files::TOP_GROUPS))?;
+        if page.listed > 0 {
+            top_groups(page, &dir.join(files::TOP_GROUPS))?;
+        }
     }
     if let Some(top) = &page.top {
         top_points(page, top, &dir.join(files::TOP_POINTS))?;
@@ -141,7 +140,7 @@ fn top_groups(page: &PageInput, path: &Path) -> Result<()> {
     let names = page.summary.columns().map(|(name, _)| name);
     let mut csv = CsvWriter::create(path, ["group", "rank", "feature"].into_iter().chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
-        for (rank, d) in page.summary.ranked(g).into_iter().take(TOP_PER_GROUP).enumerate() {
+        for (rank, d) in page.summary.ranked(g).into_iter().take(page.listed).enumerate() {
             let names = [group.to_owned(), (rank + 1).to_string(), page.features[d].clone()];
             csv.row(names.into_iter().chain(numbers(page, g, d)))?;
         }
