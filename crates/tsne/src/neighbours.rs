@@ -41,7 +41,10 @@ impl TsneParams {
                 let neighbours = search.search(x, progress, budget)?;
                 Ok(Found { neighbours, recall: None })
             }
+            #[cfg(feature = "approx")]
             NeighbourSearch::Approximate => self.approximate(x, k, progress),
+            #[cfg(not(feature = "approx"))]
+            NeighbourSearch::Approximate => Err(crate::Error::NoApproximateSearch),
         }
     }
 
@@ -76,16 +79,6 @@ impl TsneParams {
         let (share, n_checked, n_exact) = (found.recall, found.n_checked, found.n_exact);
         let recall = Some(Recall { share, n_checked, n_exact });
         Ok(Found { neighbours: found.neighbours, recall })
-    }
-
-    #[cfg(not(feature = "approx"))]
-    fn approximate<U: Real>(
-        &self,
-        _: MatRef<'_, U>,
-        _: usize,
-        _: &mut dyn Progress,
-    ) -> Result<Found> {
-        Err(crate::Error::NoApproximateSearch)
     }
 }
 

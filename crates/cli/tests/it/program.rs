@@ -225,7 +225,7 @@ fn labels_of_files_follow_the_number_of_rows() {
     let bed = Bed::new();
     let groups = |i: usize| ["u", "v", "w"][i % 3];
     let labels: String = (0..60).map(|i| groups(i).to_owned() + "\n").collect();
-    let rows: String = (0..60).map(|i| format!("{i}\t{}\n", groups(i))).collect();
+    let rows: String = (0..60).map(|i| i.to_string() + "\t" + groups(i) + "\n").collect();
     fs::write(bed.path("plain.txt"), &labels).expect("writes");
     fs::write(bed.path("named.csv"), "sort\n".to_owned() + &labels).expect("writes");
     fs::write(bed.path("table.tsv"), "id\tsort\n".to_owned() + &rows).expect("writes");

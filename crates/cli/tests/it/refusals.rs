@@ -164,7 +164,8 @@ fn flat_run(text: &str) -> (Vec<[f64; 2]>, String) {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
     assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
-    let map = embex_io::read(bed.path("out").join("embedding.npy"), &Default::default());
+    let map =
+        embex_io::read(bed.path("out").join("embedding.npy"), &embex_io::ReadOptions::default());
     let map = map.expect("a finite map").matrix.into_dense_f64(1 << 20).expect("a small map");
     (map.as_chunks::<2>().0.to_vec(), table)
 }
