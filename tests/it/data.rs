@@ -63,7 +63,7 @@ fn mnist_is_mapped_and_explained() {
     let input = read(images, &ReadOptions::default()).unwrap();
     let pixels = input.matrix.into_dense_f32(1 << 30).unwrap();
     let x = MatRef::from_row_major_slice(&pixels[..2000 * 784], 2000, 784);
-    let digits = embex_io::read_labels(labels, None, &ReadOptions::default()).unwrap();
+    let digits = embex_io::read_labels(labels, None, None, &ReadOptions::default()).unwrap();
     let codes = digits.complete().unwrap();
     let groups = Groups::new(&codes[..2000], 10).unwrap();
     let summary = summary_of(x, 50, &groups);

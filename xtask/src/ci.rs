@@ -13,9 +13,16 @@ const STAGES: &[Stage] = &[
     ("clippy", || clippy(&[])),
     ("clippy, all features", || clippy(&["--all-features"])),
     ("docs, all features", docs),
-    // What plain `cargo test` runs, and what only features bring, from one build: a run of its own
-    // for a feature compiles faer, optimised, once more.
-    ("test, all features", || cargo(&["test", "--all-features"])),
+    ("test", || cargo(&["test"])),
+    ("test, approximate neighbours", || {
+        cargo(&["test", "--package", "embex-trees", "--features", "approx"])
+    }),
+    ("test, maps of approximate neighbours", || {
+        let packages = ["test", "--package", "embex-tsne", "--package", "embex-cli"];
+        let mut command = cargo(&packages);
+        command.args(["--features", "approx", "approximate"]);
+        command
+    }),
     ("reproduce, quick", || cargo(&["xtask", "reproduce"])),
 ];
 

@@ -29,7 +29,7 @@ pub(crate) fn digits(set: &DataSet, n: usize) -> anyhow::Result<Vec<usize>> {
     let mut digits = Vec::new();
     for part in PARTS {
         let path = set.path(&format!("mnist/{part}-labels-idx1-ubyte.gz"));
-        let labels = read_labels(path, None, &ReadOptions::default())?;
+        let labels = read_labels(path, None, None, &ReadOptions::default())?;
         for code in labels.codes {
             let code = code.context("an image of MNIST has no digit")?;
             digits.push(labels.names[code as usize].parse().context("MNIST's labels are digits")?);

@@ -1,10 +1,11 @@
 //! `embex info`: what a file holds.
 
-use embex_io::{ColumnInfo, Format, Info, Storage};
+use embex_io::{ColumnInfo, Info, Labels, Storage};
 use serde_json::{Value, json};
 
 use crate::args::{Amount, InfoArgs};
 use crate::exit::Result;
+use crate::pipeline::labels::{self, LabelSource};
 use crate::pipeline::source;
 use crate::progress;
 
@@ -14,18 +15,28 @@ const LISTED: usize = 8;
 /// Prints what there is.
 pub(crate) fn run(args: &InfoArgs) -> Result<()> {
     let limit = args.max_memory.map(|amount| amount.0);
-    let options = source::info_options(&args.input, limit);
-    let info = embex_io::info(&args.input.input, &options)?;
+    let input = &args.input;
+    let asked = input.labels.as_deref().map(LabelSource::of);
+    let options = source::options(input, asked.as_ref(), limit);
+    let named = |error| source::by_option(error, input);
+    let info = embex_io::info(&input.input, &options).map_err(named)?;
+    source::check_set_aside(input, info.format)?;
+    let groups = match &asked {
+        Some(LabelSource::File(path, column)) => {
+            Some(labels::of_file(path, column.as_deref(), info.n_rows).map_err(named)?)
+        }
+        _ => None,
+    };
     if args.output.json {
-        return progress::line("info", fields(&args.input.input, &info));
+        return progress::line("info", fields(&input.input, &info, groups.as_ref()));
     }
     if args.output.quiet {
         return Ok(());
     }
-    progress::print(&words(&args.input.input, &info))
+    progress::print(&words(&input.input, &info, groups.as_ref()))
 }
 
-fn fields(source: &str, info: &Info) -> Value {
+fn fields(source: &str, info: &Info, groups: Option<&Labels>) -> Value {
     let columns = |columns: &[ColumnInfo]| -> Vec<Value> {
         let describe = |column: &ColumnInfo| json!({ "name": column.name, "kind": column.kind, "missing": column.n_missing });
         columns.iter().map(describe).collect()
@@ -40,6 +51,7 @@ fn fields(source: &str, info: &Info) -> Value {
         "row_names": info.row_names.is_some(),
         "column_names": info.col_names.is_some(),
         "labels": columns(&info.obs),
+        "groups_of_file": groups.map(|labels| &labels.names),
         "feature_facts": columns(&info.var),
         "embeddings": info.obsm,
         "layers": info.layers,
@@ -47,9 +59,9 @@ fn fields(source: &str, info: &Info) -> Value {
     })
 }
 
-fn words(source: &str, info: &Info) -> String {
+fn words(source: &str, info: &Info, groups: Option<&Labels>) -> String {
     let mut lines = vec![
-        format!("{source}: {}", format_name(info.format)),
+        format!("{source}: {}", info.format.name()),
         format!(
             "  {} samples × {} features, {}, {}",
             info.n_rows,
@@ -68,11 +80,12 @@ fn words(source: &str, info: &Info) -> String {
     };
     list("samples", info.row_names.as_deref().unwrap_or_default());
     list("features", info.col_names.as_deref().unwrap_or_default());
-    list("columns for --labels", &columns(&info.obs));
+    list("columns for --labels, no features", &columns(&info.obs));
+    list("groups of the file of labels", groups.map_or(&[], |labels| &labels.names));
     list("facts on features", &columns(&info.var));
     list("arrays per sample", &info.obsm);
     list("layers for --layer", &info.layers);
-    list("could not be read", &info.notes);
+    list("to note", &info.notes);
     lines.join("\n")
 }
 
@@ -87,18 +100,5 @@ const fn storage(storage: Storage) -> &'static str {
         (false, true) => "dense, double precision",
         (true, false) => "sparse, single precision",
         (true, true) => "sparse, double precision",
-    }
-}
-
-const fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Npy => "NumPy array",
-        Format::Npz => "NumPy archive",
-        Format::Table => "table",
-        Format::MatrixMarket => "Matrix Market",
-        Format::Idx => "idx",
-        Format::H5ad => "h5ad",
-        Format::Bundled => "bundled",
-        _ => "another format",
     }
 }

@@ -136,8 +136,14 @@ fn contents<'a>(bytes: &[u8], budget: &'a Budget) -> Result<Contents<'a>> {
 
 /// The data set of this name as [`crate::read`] gives it.
 pub(crate) fn read(name: &str, options: &ReadOptions) -> Result<Input> {
+    options.check_for(Format::Bundled)?;
     match name {
-        "digits" => Digits::load()?.into_input(),
+        "digits" => match &options.layer {
+            None => Digits::load()?.into_input(),
+            Some(layer) => {
+                Err(Error::NotFound { what: "layer", name: layer.clone(), available: Vec::new() })
+            }
+        },
         "pbmc3k" => Pbmc3k::load()?.into_input(options.layer.as_deref()),
         other => Err(Error::NotFound {
             what: "bundled data set",

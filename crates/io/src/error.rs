@@ -177,6 +177,27 @@ pub enum Error {
         /// The names there are.
         available: Vec<String>,
     },
+    /// An option that means nothing for this input: nothing asked for is ignored.
+    #[error("`{option}` does not apply to this input ({}): {why}", format.name())]
+    NotApplicable {
+        /// Name of the option, as in [`crate::ReadOptions`]; `column` for that of
+        /// [`crate::read_labels`].
+        option: &'static str,
+        /// Format of the input.
+        format: crate::Format,
+        /// Why it means nothing.
+        why: &'static str,
+    },
+    /// There are not as many labels as rows.
+    #[error(
+        "there are {got} labels (blank lines are not counted) where the matrix has {n_rows} rows"
+    )]
+    LabelCount {
+        /// Labels found.
+        got: usize,
+        /// Rows of the matrix.
+        n_rows: usize,
+    },
     /// Several arrays and none chosen.
     #[error("the file holds several arrays, choose one: {}", list(.available))]
     ChooseArray {
@@ -300,6 +321,7 @@ impl Error {
             Self::OverBudget { .. } => ErrorClass::Memory,
             Self::Io { .. } | Self::MissingData { .. } => ErrorClass::Io,
             Self::NotFound { .. }
+            | Self::NotApplicable { .. }
             | Self::ChooseArray { .. }
             | Self::Exists { .. }
             | Self::Unfinished { .. } => ErrorClass::Usage,

@@ -9,6 +9,7 @@
 //! budget before it is read, and a panic in the reader becomes [`Error::ReaderFailed`].
 
 mod dataset;
+mod facts;
 mod frame;
 mod legacy;
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::{Column, Format, Input, Matrix, ReadOptions, Result, Values, read};
+use crate::read::{detect, file_of};
+use crate::stream::Stream;
+use crate::{Column, Format, Input, Matrix, ReadOptions, Result, Values, read, table};
 
 /// What a file holds: shape, storage, names, and what could be asked for by name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,6 +60,9 @@ pub struct ColumnInfo {
 
 /// Reads a file and says what it holds.
 ///
+/// A table may hold columns of text, which need not be set aside: they are named in [`Info::obs`].
+/// Values of a table that are missing or infinite, which [`read`] would refuse, are noted.
+///
 /// # Errors
 /// As [`read`].
 ///
@@ -69,7 +74,24 @@ pub struct ColumnInfo {
 /// # Ok::<(), embex_io::Error>(())
 /// ```
 pub fn info(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Info> {
-    Ok(Info::of(read(path, options)?))
+    let path = path.as_ref();
+    let table = || -> Result<Option<Info>> {
+        let mut stream = Stream::open(&file_of(path))?;
+        let detected = detect(&mut stream)?;
+        if detected.format != Format::Table {
+            return Ok(None);
+        }
+        options.check_for(Format::Table)?;
+        let budget = options.budget(stream.bytes());
+        let payload = stream.payload(&budget)?;
+        table::describe(payload, &detected.extension, options, &budget).map(Some)
+    };
+    let is_bundled = path.to_str().is_some_and(|path| path.starts_with("bundled:"));
+    let described = if is_bundled { None } else { table().map_err(|error| error.in_file(path))? };
+    match described {
+        Some(info) => Ok(info),
+        None => Ok(Info::of(read(path, options)?)),
+    }
 }
 
 impl Info {
@@ -89,6 +111,16 @@ impl Info {
             layers: input.layers,
             notes: input.notes,
         }
+    }
+}
+
+impl Info {
+    /// With samples for features.
+    pub(crate) fn transposed(mut self) -> Self {
+        std::mem::swap(&mut self.n_rows, &mut self.n_cols);
+        std::mem::swap(&mut self.row_names, &mut self.col_names);
+        std::mem::swap(&mut self.obs, &mut self.var);
+        self
     }
 }
 

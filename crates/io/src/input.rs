@@ -23,6 +23,21 @@ pub enum Format {
     Bundled,
 }
 
+impl Format {
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Npy => "npy",
+            Self::Npz => "npz",
+            Self::Table => "table",
+            Self::MatrixMarket => "Matrix Market",
+            Self::Idx => "idx",
+            Self::H5ad => "h5ad",
+            Self::Bundled => "bundled data",
+        }
+    }
+}
+
 /// A column of facts about the rows (or columns) of the matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {

@@ -186,13 +186,13 @@ pub(crate) fn read(stream: Stream, options: &ReadOptions, budget: &Budget) -> Re
         }
     };
     let mut input = Input::new(Format::Npz, matrix);
-    for name in &options.set_aside {
-        let values = contents.column(name)?;
+    for name in options.aside() {
+        let values = contents.column(&name)?;
         if values.len() != input.matrix.n_rows() {
             let (got, expected) = (values.len(), input.matrix.n_rows());
             return Err(Error::LengthMismatch { what: format!("array {name}"), got, expected });
         }
-        input.obs.push(Column { name: name.clone(), values });
+        input.obs.push(Column { name, values });
     }
     Ok(input)
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::{Error, Result};
+use crate::{Error, Format, Result};
 
 /// What to do with values that are missing or not finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,9 @@ pub enum Missing {
 }
 
 /// Settings of [`crate::read`]. The defaults read one matrix and refuse what is doubtful.
+///
+/// An option that means nothing for the format of the input is refused
+/// ([`Error::NotApplicable`]), never ignored; only `max_bytes` and `missing` suit every format.
 ///
 /// ```
 /// use embex_io::ReadOptions;
@@ -35,9 +38,12 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// Whether the first line of a table holds names; found from the first two lines by default.
     pub header: Option<bool>,
-    /// Columns of a table (by name, or number from 1), or arrays of an npz file, that are not
-    /// features and are given as columns of [`crate::Input::obs`].
+    /// Columns of a table (by name, or by number from 1 where there are no names), or arrays of an
+    /// npz file, that are not features and are given as columns of [`crate::Input::obs`].
     pub set_aside: Vec<String>,
+    /// Column of [`crate::Input::obs`] that must be there, to be asked for its labels: a column of
+    /// a table or an array of an npz file, which is set aside, or a column of obs.
+    pub labels: Option<String>,
     /// Exchange rows and columns: for files with samples in columns.
     pub transpose: bool,
     /// What to do with NaN, infinities and missing cells.
@@ -87,6 +93,13 @@ impl ReadOptions {
         self
     }
 
+    /// Sets [`Self::labels`].
+    #[must_use]
+    pub fn with_labels(mut self, labels: impl Into<String>) -> Self {
+        self.labels = Some(labels.into());
+        self
+    }
+
     /// Sets [`Self::transpose`].
     #[must_use]
     pub fn with_transpose(mut self, transpose: bool) -> Self {
@@ -99,6 +112,69 @@ impl ReadOptions {
     pub fn with_missing(mut self, missing: Missing) -> Self {
         self.missing = missing;
         self
+    }
+
+    /// Everything that is set aside, each once.
+    pub(crate) fn aside(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.set_aside.iter().chain(&self.labels) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// Refuses an option that means nothing for the format.
+    pub(crate) fn check_for(&self, format: Format) -> Result<()> {
+        use Format::{Bundled, H5ad, Idx, MatrixMarket, Npy, Npz, Table};
+        let has_columns = matches!(format, Table | Npz);
+        let is_exchanged = self.transpose && has_columns;
+        // Option, whether it is given, whether it applies, and why it does not.
+        let rules = [
+            ("array", self.array.is_some(), format == Npz, "only npz files hold several arrays"),
+            (
+                "layer",
+                self.layer.is_some(),
+                matches!(format, H5ad | Bundled),
+                "only h5ad files have layers",
+            ),
+            (
+                "delimiter",
+                self.delimiter.is_some(),
+                format == Table,
+                "only tables (csv, tsv) have cells",
+            ),
+            (
+                "header",
+                self.header.is_some(),
+                format == Table,
+                "only tables (csv, tsv) have a line of names",
+            ),
+            (
+                "set_aside",
+                !self.set_aside.is_empty(),
+                has_columns,
+                "only tables (csv, tsv) have columns to set aside",
+            ),
+            (
+                "labels",
+                self.labels.is_some(),
+                !matches!(format, Npy | Idx | MatrixMarket),
+                "it holds nothing but numbers; give a file of labels",
+            ),
+            (
+                "labels",
+                self.labels.is_some(),
+                !is_exchanged,
+                "with rows and columns exchanged its columns are samples; give a file of labels",
+            ),
+            ("transpose", self.transpose, format != Bundled, "its samples are in rows"),
+        ];
+        match rules.into_iter().find(|&(_, is_given, applies, _)| is_given && !applies) {
+            Some((option, _, _, why)) => Err(Error::NotApplicable { option, format, why }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn budget(&self, file_bytes: u64) -> Budget {

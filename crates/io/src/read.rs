@@ -38,7 +38,8 @@ use crate::{
 pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Input> {
     let path = path.as_ref();
     if let Some(name) = path.to_str().and_then(|path| path.strip_prefix("bundled:")) {
-        return bundled::read(name, options).map_err(|error| error.in_file(path));
+        let read = || labelled(bundled::read(name, options)?, options);
+        return read().map_err(|error| error.in_file(path));
     }
     let read = || read_stream(Stream::open(&file_of(path))?, options);
     read().map_err(|error| error.in_file(path))
@@ -59,18 +60,35 @@ pub fn read_bytes(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Result<I
     read_stream(Stream::of_bytes(bytes, name), options)
 }
 
-/// Reads one label per sample: a text file with a label per line, a table (`column` names the
-/// column where there are several), idx labels, or a one-dimensional npy array.
+/// Reads one label per sample: a text file with a label per line, a table, idx labels, a
+/// one-dimensional npy array, an array of an npz file, or a column of obs.
+///
+/// `column` names the column, array or obs where there are several; in a table without names it
+/// is a number from 1. `n_rows` is the number of samples: another number of labels is an error, and
+/// it tells whether the first line of a table is a name. A file of `n_rows` lines is labels alone,
+/// one of `n_rows` + 1 lines has a name first; blank lines are not counted. Text above nothing but
+/// numbers is a name in any case, as it is where `n_rows` is not given.
 ///
 /// # Errors
-/// [`Error::In`] with the path and the cause.
+/// [`Error::In`] with the path and the cause: [`Error::LabelCount`], [`Error::ChooseArray`] without
+/// the `column` that is needed, [`Error::NotFound`], [`Error::NotApplicable`] for a `column` of
+/// an idx or npy file.
 pub fn read_labels(
     path: impl AsRef<Path>,
     column: Option<&str>,
+    n_rows: Option<usize>,
     options: &ReadOptions,
 ) -> Result<Labels> {
     let path = path.as_ref();
-    let read = || labels_of(Stream::open(path)?, column, options);
+    let read = || {
+        let labels = labels_of(Stream::open(path)?, column, n_rows, options)?;
+        match n_rows {
+            Some(n_rows) if labels.codes.len() != n_rows => {
+                Err(Error::LabelCount { got: labels.codes.len(), n_rows })
+            }
+            _ => Ok(labels),
+        }
+    };
     read().map_err(|error| error.in_file(path))
 }
 
@@ -135,6 +153,7 @@ fn by_name(extension: &str, name: &str, head: &[u8]) -> Option<Format> {
 
 fn read_stream(mut stream: Stream, options: &ReadOptions) -> Result<Input> {
     let detected = detect(&mut stream)?;
+    options.check_for(detected.format)?;
     let budget = options.budget(stream.bytes());
     let mut input = read_as(&detected, stream, options, &budget)?;
     if options.transpose {
@@ -143,6 +162,14 @@ fn read_stream(mut stream: Stream, options: &ReadOptions) -> Result<Input> {
     }
     if options.missing == Missing::Refuse {
         input.matrix.check_finite()?;
+    }
+    labelled(input, options)
+}
+
+/// The input, if it has the labels that will be asked for.
+fn labelled(input: Input, options: &ReadOptions) -> Result<Input> {
+    if let Some(name) = &options.labels {
+        input.column(name)?;
     }
     Ok(input)
 }
@@ -174,13 +201,23 @@ fn read_as(
 }
 
 /// A folder of 10x Genomics stands for its matrix.
-fn file_of(path: &Path) -> PathBuf {
+pub(crate) fn file_of(path: &Path) -> PathBuf {
     let inside = ["matrix.mtx", "matrix.mtx.gz"].map(|name| path.join(name));
     inside.into_iter().find(|path| path.is_file()).unwrap_or_else(|| path.to_owned())
 }
 
-fn labels_of(mut stream: Stream, column: Option<&str>, options: &ReadOptions) -> Result<Labels> {
+fn labels_of(
+    mut stream: Stream,
+    column: Option<&str>,
+    n_rows: Option<usize>,
+    options: &ReadOptions,
+) -> Result<Labels> {
     let detected = detect(&mut stream)?;
+    let format = detected.format;
+    if column.is_some() && matches!(format, Format::Npy | Format::Idx) {
+        let why = "it holds one column, which has no name";
+        return Err(Error::NotApplicable { option: "column", format, why });
+    }
     let budget = options.budget(stream.bytes());
     let column_of =
         |stream: Stream, read: fn(&mut Payload<'_>, &Budget) -> Result<ColumnValues>| {
@@ -194,14 +231,16 @@ fn labels_of(mut stream: Stream, column: Option<&str>, options: &ReadOptions) ->
         Format::Idx => column_of(stream, idx::read_column)?,
         Format::Table => {
             let payload = stream.payload(&budget)?;
-            table::read_column(payload, &detected.extension, column, options, &budget)?
+            table::read_column(payload, &detected.extension, column, n_rows, options, &budget)?
         }
         Format::H5ad => {
             let input = read_as(&detected, stream, options, &budget)?;
-            let name = column.unwrap_or_default();
+            let names = || input.obs.iter().map(|column| column.name.clone()).collect();
+            let name = column.ok_or_else(|| Error::ChooseArray { available: names() })?;
             return input.labels(name);
         }
-        Format::MatrixMarket | Format::Bundled => return Err(Error::UnknownFormat),
+        Format::MatrixMarket => return Err(Error::unsupported(format.name(), "labels")),
+        Format::Bundled => return Err(Error::UnknownFormat),
     };
     Ok(Labels::from_column(&values))
 }

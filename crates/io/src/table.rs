@@ -5,6 +5,9 @@
 //! first value is text. Cells may be quoted. A cell that is neither a number nor missing is an
 //! error that names line and column; columns of text are set aside by name.
 
+mod column;
+mod describe;
+
 use std::io::BufRead;
 
 use csv::ByteRecord;
@@ -15,6 +18,9 @@ use crate::{
     options::Budget,
     stream::{Payload, read_error},
 };
+
+pub(crate) use column::read_column;
+pub(crate) use describe::describe;
 
 const FORMAT: &str = "table";
 
@@ -39,15 +45,10 @@ pub(crate) fn read(
     budget: &Budget,
 ) -> Result<Input> {
     let mut lines = Lines::open(payload, extension, options)?;
-    let first = lines.next()?.ok_or(Error::Empty { n_rows: 0, n_cols: 0 })?;
-    let second = lines.next()?;
-    let layout = Layout::of(&first, second.as_ref(), options)?;
+    let (layout, first) = Layout::read(&mut lines, options)?;
     let mut body = Body::new(&layout, options, budget);
-    if layout.header.is_none() {
-        body.take(&first)?;
-    }
-    if let Some(second) = second {
-        body.take(&second)?;
+    for line in first {
+        body.take(&line)?;
     }
     while let Some(line) = lines.next()? {
         body.take(&line)?;
@@ -146,6 +147,15 @@ fn is_text(text: &str) -> bool {
 }
 
 impl Layout {
+    /// The layout, and those of the first two lines that are no names.
+    fn read(lines: &mut Lines, options: &ReadOptions) -> Result<(Self, Vec<Line>)> {
+        let first = lines.next()?.ok_or(Error::Empty { n_rows: 0, n_cols: 0 })?;
+        let second = lines.next()?;
+        let layout = Self::of(&first, second.as_ref(), options)?;
+        let values = layout.header.is_none().then_some(first);
+        Ok((layout, values.into_iter().chain(second).collect()))
+    }
+
     fn of(first: &Line, second: Option<&Line>, options: &ReadOptions) -> Result<Self> {
         let top = first.texts()?;
         let below = second.map(Line::texts).transpose()?;
@@ -167,7 +177,7 @@ impl Layout {
             return Err(Error::Ragged { line, expected, got: width });
         }
         let mut roles = vec![Role::Value; width];
-        for (k, wanted) in options.set_aside.iter().enumerate() {
+        for (k, wanted) in options.aside().iter().enumerate() {
             roles[find(wanted, header.as_deref(), width)?] = Role::Aside(k);
         }
         let unnamed = header.as_ref().and_then(|names| names.first()).is_some_and(String::is_empty);
@@ -181,6 +191,16 @@ impl Layout {
 
     fn name(&self, column: usize) -> Option<String> {
         self.header.as_ref().and_then(|names| names.get(column).cloned())
+    }
+
+    /// Refuses a line with more or fewer cells than the first.
+    fn check_width(&self, line: &Line) -> Result<()> {
+        let (expected, got) = (self.roles.len(), line.cells.len());
+        if got == expected {
+            Ok(())
+        } else {
+            Err(Error::Ragged { line: line.number, expected, got })
+        }
     }
 }
 
@@ -232,18 +252,15 @@ impl<'a> Body<'a> {
             keep_missing: options.missing == Missing::Keep,
             budget,
             names: Vec::new(),
-            aside: options.set_aside.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            aside: options.aside().into_iter().map(|name| (name, Vec::new())).collect(),
             values: Vec::new(),
             n_rows: 0,
         }
     }
 
     fn take(&mut self, line: &Line) -> Result<()> {
-        let (expected, got) = (self.layout.roles.len(), line.cells.len());
-        if got != expected {
-            return Err(Error::Ragged { line: line.number, expected, got });
-        }
-        let cost = (got * size_of::<f64>() + line.cells.as_slice().len()) as u64;
+        self.layout.check_width(line)?;
+        let cost = (line.cells.len() * size_of::<f64>() + line.cells.as_slice().len()) as u64;
         self.budget.claim("the table", 1, cost)?;
         for (column, role) in self.layout.roles.iter().enumerate() {
             let text = line.text(column)?;
@@ -320,52 +337,4 @@ pub(crate) fn typed(texts: Vec<Option<String>>) -> ColumnValues {
         return ColumnValues::Number(numbers.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect());
     }
     ColumnValues::Text(texts)
-}
-
-/// One column of a table: by name, or the only one. The first line of a single column is a name
-/// if it is text above nothing but numbers.
-pub(crate) fn read_column(
-    payload: Payload<'static>,
-    extension: &str,
-    name: Option<&str>,
-    options: &ReadOptions,
-    budget: &Budget,
-) -> Result<ColumnValues> {
-    let mut lines = Lines::open(payload, extension, options)?;
-    let first = lines.next()?.ok_or(Error::Empty { n_rows: 0, n_cols: 0 })?;
-    let top = first.texts()?;
-    let column = match name {
-        Some(name) => find(name, Some(&top), top.len())?,
-        None if top.len() == 1 => 0,
-        None => {
-            return Err(Error::ChooseArray { available: top });
-        }
-    };
-    let mut texts = Vec::new();
-    let width = top.len();
-    let mut add = |line: &Line, shift: usize| {
-        budget.claim("the labels", 1, line.cells.as_slice().len() as u64 + 24)?;
-        let text = line.text(column + shift)?;
-        texts.push((!is_missing(text)).then(|| text.to_owned()));
-        Ok(())
-    };
-    let may_be_label = name.is_none() && options.header != Some(true);
-    if may_be_label {
-        add(&first, 0)?;
-    }
-    while let Some(line) = lines.next()? {
-        let got = line.cells.len();
-        if got != width && got != width + 1 {
-            return Err(Error::Ragged { line: line.number, expected: width, got });
-        }
-        add(&line, got - width)?; // R leaves out the name of the row names
-    }
-    let is_name = options.header.is_none() && may_be_label && is_text(&top[column]);
-    if is_name && texts[1..].iter().any(Option::is_some) {
-        let below = typed(texts[1..].to_vec());
-        if !matches!(below, ColumnValues::Text(_)) {
-            return Ok(below); // text above numbers is their name
-        }
-    }
-    Ok(typed(texts))
 }

@@ -47,7 +47,7 @@ fn npz_arrays_are_chosen_by_name() {
         assert_eq!(input.labels("name").unwrap().names, ["x", "y", "ž"]);
         let absent = read(data(file), &ReadOptions::default().with_array("c")).unwrap_err();
         assert!(matches!(absent.root(), Error::NotFound { available, .. } if available.len() == 4));
-        let labels = read_labels(data(file), Some("label"), &ReadOptions::default()).unwrap();
+        let labels = read_labels(data(file), Some("label"), None, &ReadOptions::default()).unwrap();
         assert_eq!(labels.names, ["3", "7"]);
     }
     let alone = read(data("alone.npz"), &ReadOptions::default()).unwrap();
@@ -69,7 +69,8 @@ fn sparse_npz_files_are_read_by_rows_and_by_columns() {
 
 #[test]
 fn one_label_per_row_is_read_from_npy() {
-    let labels = read_labels(data("npy/labels_text.npy"), None, &ReadOptions::default()).unwrap();
+    let labels =
+        read_labels(data("npy/labels_text.npy"), None, None, &ReadOptions::default()).unwrap();
     assert_eq!((labels.names.len(), labels.codes[2]), (2, Some(0)));
     let matrix = read(data("npy/labels_text.npy"), &ReadOptions::default()).unwrap_err();
     assert!(matches!(matrix.root(), Error::Unsupported { .. }));

@@ -142,10 +142,11 @@ fn a_table_beyond_the_budget_is_refused() {
 fn label_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("labels.txt");
-    let read = |text: &str, column: Option<&str>| {
+    let read_for = |text: &str, column: Option<&str>, n_rows: Option<usize>| {
         std::fs::write(&path, text).unwrap();
-        embex_io::read_labels(&path, column, &ReadOptions::default())
+        embex_io::read_labels(&path, column, n_rows, &ReadOptions::default())
     };
+    let read = |text: &str, column: Option<&str>| read_for(text, column, None);
     assert_eq!(read("b\na\nb\n", None).unwrap().names, ["a", "b"]);
     let numbers = read("kind\n10\n9\n", None).unwrap();
     assert_eq!((numbers.names.len(), numbers.complete().unwrap()), (2, vec![1, 0]));
@@ -154,4 +155,91 @@ fn label_files_are_read() {
     assert!(matches!(unnamed.root(), Error::ChooseArray { .. }));
     let wrong = read("id,kind\n1,x\n2,y\n", Some("sort")).unwrap_err();
     assert!(matches!(wrong.root(), Error::NotFound { .. }));
+
+    // The number of rows tells a name from a label.
+    assert_eq!(read_for("kind\na\nb\n", None, Some(2)).unwrap().names, ["a", "b"]);
+    assert_eq!(read_for("kind\na\nb\n\n", None, Some(3)).unwrap().names, ["a", "b", "kind"]);
+    assert_eq!(read_for("1\n2\n1\n", None, Some(2)).unwrap().names, ["1", "2"]);
+    assert_eq!(
+        read_for("id\tkind\n1\tx\n2\ty\n", Some("kind"), Some(2)).unwrap().names,
+        ["x", "y"]
+    );
+    assert_eq!(read_for("1,x\n2,y\n", Some("2"), Some(2)).unwrap().names, ["x", "y"]);
+    assert_eq!(read_for("id,kind\n1,x\n2,y\n", Some("2"), Some(2)).unwrap().names, ["x", "y"]);
+    for (text, column, rows, expected) in [
+        ("a\nb\n", None, 3, 2),
+        ("kind\na\nb\n", None, 1, 3),
+        ("kind\n1\n2\n", None, 3, 2), // a name above numbers, and a label too few
+        ("id,kind\n1,x\n2,y\n", Some("kind"), 3, 2),
+    ] {
+        let error = read_for(text, column, Some(rows)).unwrap_err();
+        let Error::LabelCount { got, n_rows } = error.root() else { panic!("{text:?}: {error}") };
+        assert_eq!((*got, *n_rows), (expected, rows), "{text:?}");
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_for_a_format_are_refused() {
+    let npy: &[u8] = include_bytes!("data/npy/f2.npy");
+    let plain = ReadOptions::default;
+    for (name, bytes, options, expected) in [
+        ("a.csv", &b"1,2\n"[..], plain().with_array("a"), "array"),
+        ("a.csv", b"1,2\n", plain().with_layer("a"), "layer"),
+        ("a.npy", npy, plain().with_delimiter(b';'), "delimiter"),
+        ("a.npy", npy, plain().with_header(true), "header"),
+        ("a.npy", npy, plain().with_set_aside("a"), "set_aside"),
+        ("a.npy", npy, plain().with_labels("a"), "labels"),
+        ("a.csv", b"a,b\n1,2\n", plain().with_labels("a").with_transpose(true), "labels"),
+    ] {
+        let error = read_bytes(bytes.to_vec(), name, &options).unwrap_err();
+        let Error::NotApplicable { option, .. } = error.root() else { panic!("{name}: {error}") };
+        assert_eq!((*option, error.class()), (expected, embex_io::ErrorClass::Usage));
+    }
+    for (name, options) in [
+        ("bundled:digits", plain().with_layer("counts")),
+        ("bundled:digits", plain().with_transpose(true)),
+        ("bundled:pbmc3k", plain().with_header(true)),
+        ("bundled:pbmc3k", plain().with_labels("no")),
+    ] {
+        let error = embex_io::read(name, &options).unwrap_err();
+        assert_eq!(error.class(), embex_io::ErrorClass::Usage, "{name}: {error}");
+    }
+}
+
+#[test]
+fn labels_are_set_aside_and_must_be_there() {
+    let options = ReadOptions::default().with_labels("kind").with_set_aside("kind");
+    let input = read_with("kind,w\nb,1\na,2\n", &options).unwrap();
+    assert_eq!((values(&input.matrix), input.obs.len()), (vec![1.0, 2.0], 1));
+    assert_eq!(input.labels("kind").unwrap().names, ["a", "b"]);
+    let absent = read_with("a,b\n1,2\n", &options).unwrap_err();
+    assert!(matches!(absent, Error::NotFound { what: "column", .. }));
+}
+
+#[test]
+fn a_table_is_described_whatever_its_columns_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let describe = |text: &str, options: &ReadOptions| {
+        std::fs::write(&path, text).unwrap();
+        embex_io::info(&path, options).unwrap()
+    };
+    let text = "id,w,kind,n,late\nx,1,red,2,5\ny,,blue,3,six\nx,inf,red,4,7\n";
+    let info = describe(text, &ReadOptions::default().with_set_aside("n"));
+    assert_eq!((info.n_rows, info.n_cols, info.bytes), (3, 1, 24));
+    assert_eq!(info.col_names, Some(strings(&["w"])));
+    assert_eq!(info.row_names, Some(strings(&["x", "y", "x"])));
+    let facts: Vec<_> = info.obs.iter().map(|fact| (fact.name.as_str(), fact.kind)).collect();
+    let expected = [("id", "text"), ("kind", "text"), ("n", "integer"), ("late", "text")];
+    assert_eq!(facts, expected);
+    assert_eq!(info.notes, ["column w: 1 missing, 1 infinite values"]);
+    let exchanged = describe(text, &ReadOptions::default().with_transpose(true));
+    assert_eq!((exchanged.n_rows, exchanged.var.len()), (2, 3));
+    // A table without text is described as it is read.
+    for text in ["1,2\n3,4\n", "a,b\nx,1,2\ny,3,4\n", ",0,1\n0,1.5,2\n1,3,4\n"] {
+        let info = describe(text, &ReadOptions::default());
+        assert_eq!(info, embex_io::Info::of(read(text).unwrap()), "{text}");
+    }
+    let words = describe("kind\nred\nblue\n", &ReadOptions::default());
+    assert_eq!((words.n_rows, words.n_cols, words.obs[0].kind), (2, 0, "text"));
 }

@@ -151,7 +151,7 @@ impl PcaParams {
         let scale = unit_scale(x, &means)?;
         let factors = vec![scale; x.ncols()];
         let centred = Centred { x, means: &means, factors: &factors };
-        let solver = self.resolve(x.nrows(), x.ncols());
+        let solver = self.solver_for(x.nrows(), x.ncols());
         let found = match solver {
             Solver::Randomized => randomized::solve(&centred, self, progress),
             _ => exact::solve(&centred, self.n_components, progress),
@@ -178,8 +178,9 @@ impl PcaParams {
         Ok(())
     }
 
-    fn resolve(&self, n: usize, d: usize) -> Solver {
-        let (least, wanted) = (n.min(d), self.n_components + self.oversampling);
+    /// The solver for `n_rows` × `n_cols` entries: never [`Solver::Auto`].
+    pub fn solver_for(&self, n_rows: usize, n_cols: usize) -> Solver {
+        let (least, wanted) = (n_rows.min(n_cols), self.n_components + self.oversampling);
         match self.solver {
             Solver::Auto if least <= EXACT_UP_TO || 4 * wanted > least => Solver::Exact,
             Solver::Auto => Solver::Randomized,

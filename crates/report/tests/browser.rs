@@ -121,6 +121,7 @@ mod browser {
             Some(Matrix::from_fn(5, d, |g, f| 0.1 * f64::from(((g * 13 + f * 5) % 97) as u32)));
         input.summary.signed_mean =
             Some(Matrix::from_fn(5, d, |g, f| -(g as f64) / (f + 1) as f64));
+        input.stability = Some((0..n).map(|i| i as f64 / n as f64 - 0.25).collect());
         input.saturation = Some(Saturation { mass_across: 0.001, saturated: true });
         input.notices = vec![HOSTILE.into()];
         input.run = json!({ HOSTILE: HOSTILE, "nested": { "list": [1, 2.5, "x", null] } });
@@ -138,6 +139,12 @@ mod browser {
             assert!(layer["inked"].as_f64().unwrap() > 0.005, "{kind}");
         }
         assert_eq!(report["misfits"], json!([]), "at {}", report["width"]);
+        let stability = &report["stability"];
+        assert_eq!(stability["caption"], "stability of each point");
+        assert!(stability["inked"].as_f64().unwrap() > 0.005, "{stability}");
+        assert_eq!(stability["first"], "stability −0.25: nothing holds the point here");
+        let last = stability["last"].as_str().unwrap();
+        assert!(last.starts_with("stability 0.7") && last.ends_with(" % of the points"), "{last}");
         assert_eq!(report["labels"]["overlaps"], 0);
         assert!(report["labels"]["placed"].as_u64().unwrap() > 0);
         assert_eq!(report["table"]["falling"], true);

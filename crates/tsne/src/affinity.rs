@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::bandwidth::conditional_row;
 use crate::step::Edges;
-use crate::{Error, Result};
+use crate::{Error, Recall, Result};
 
 /// Rows per task.
 const ROWS: usize = 64;
@@ -142,6 +142,7 @@ pub struct Affinities {
     pub(crate) columns: Vec<u32>,
     pub(crate) p: Vec<f64>,
     pub(crate) conditionals: Option<Conditionals>,
+    pub(crate) recall: Option<Recall>,
 }
 
 impl Affinities {
@@ -159,7 +160,7 @@ impl Affinities {
         let directed = sorted_rows(&conditionals);
         let backward = directed.transposed();
         let (starts, columns, p) = half_sum(&directed, &backward);
-        Self { starts, columns, p, conditionals: Some(conditionals) }
+        Self { starts, columns, p, conditionals: Some(conditionals), recall: None }
     }
 
     /// Joint affinities given as compressed rows, `starts` of length n + 1.
@@ -171,7 +172,7 @@ impl Affinities {
     /// [`Error::JointValue`] for a negative, infinite or diagonal entry,
     /// [`Error::NotSymmetric`] unless p_ij = p_ji to 1e-6 relative, [`Error::NotNormalised`].
     pub fn from_joint(starts: Vec<usize>, columns: Vec<u32>, p: Vec<f64>) -> Result<Self> {
-        let mut given = Self { starts, columns, p, conditionals: None };
+        let mut given = Self { starts, columns, p, conditionals: None, recall: None };
         given.check_layout()?;
         given.check_values()?;
         given.check_symmetry()?;
@@ -208,6 +209,12 @@ impl Affinities {
     /// The directed affinities, unless the joint ones were given as they are.
     pub const fn conditionals(&self) -> Option<&Conditionals> {
         self.conditionals.as_ref()
+    }
+
+    /// How many of the true neighbours an approximate search found; `None` if it was exact, or if
+    /// neighbours or affinities were given.
+    pub const fn recall(&self) -> Option<Recall> {
+        self.recall
     }
 
     /// The joint affinities in the optimiser's precision.

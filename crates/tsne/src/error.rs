@@ -14,6 +14,9 @@ pub enum Error {
     /// The neighbour search refused its input.
     #[error(transparent)]
     Neighbours(embex_trees::Error),
+    /// The approximate neighbour search is not part of this build.
+    #[error("approximate neighbours need embex-tsne to be built with its feature `approx`")]
+    NoApproximateSearch,
     /// Perplexity does not suit the number of samples.
     #[error(
         "perplexity {perplexity} needs 1 ≤ perplexity and 3 · perplexity ≤ n − 1; n is {n_samples}"

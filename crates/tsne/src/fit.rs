@@ -3,11 +3,10 @@
 use embex_linalg::faer::MatRef;
 use embex_linalg::progress::Silent;
 use embex_linalg::{MemoryBudget, Progress, Real, Rows, check};
-use embex_trees::KnnParams;
 
 use crate::divergence::{Divergence, points};
 use crate::optimizer::{Optimizer, Record, StopReason};
-use crate::{Affinities, Conditionals, Error, Init, Precision, Result, TsneParams, init};
+use crate::{Affinities, Conditionals, Error, Init, Precision, Recall, Result, TsneParams, init};
 
 /// A map and how it came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +25,9 @@ pub struct Tsne {
     pub stopped: StopReason,
     /// Samples whose ties no bandwidth can tell apart; see [`crate::Conditionals::new`].
     pub n_tied_rows: usize,
+    /// How many of the true neighbours an approximate search found; `None` if it was exact, or if
+    /// neighbours or affinities were given.
+    pub recall: Option<Recall>,
     /// Settings, the seed among them.
     pub params: TsneParams,
     /// Version of this crate.
@@ -48,9 +50,9 @@ impl TsneParams {
         self.check()?;
         check::finite(x)?;
         let k = self.neighbour_count(x.nrows())?;
-        let search = KnnParams::new(k).with_metric(self.metric);
-        let neighbours = search.search(x, progress, budget)?;
-        Affinities::from_neighbours(neighbours, self.perplexity)
+        let found = self.neighbours(x, k, progress, budget)?;
+        let affinities = Affinities::from_neighbours(found.neighbours, self.perplexity)?;
+        Ok(Affinities { recall: found.recall, ..affinities })
     }
 
     /// The map that a run on the rows of `x` starts from, as [`Self::init`] says.
@@ -185,6 +187,7 @@ impl<T: Real, const C: usize> Optimizer<'_, T, C> {
             n_iter: iteration,
             stopped,
             n_tied_rows: self.affinities().conditionals().map_or(0, Conditionals::n_tied_rows),
+            recall: self.affinities().recall(),
             params: self.params().clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -19,6 +19,20 @@ pub enum Method {
     BarnesHut,
 }
 
+/// How the neighbours of the affinities are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum NeighbourSearch {
+    /// All of them, n² d multiply-adds: see [`embex_trees::KnnParams::search`].
+    #[default]
+    Exact,
+    /// Most of them, for very many rows, by nearest-neighbour descent from [`TsneParams::seed`];
+    /// up to 4096 distinct rows are searched exactly. [`crate::Affinities::recall`] says how many
+    /// were found, measured on 1000 rows. Needs the feature `approx`.
+    Approximate,
+}
+
 /// Where the map starts, unless an initial map is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -82,6 +96,8 @@ pub struct TsneParams {
     pub perplexity: f64,
     /// Neighbours per sample; `None` is min(n − 1, ⌊3 · perplexity⌋ + 1).
     pub n_neighbours: Option<usize>,
+    /// How neighbours are found.
+    pub neighbour_search: NeighbourSearch,
     /// How distances between samples are measured.
     pub metric: Metric,
     /// Columns of the map, 1 to 3.
@@ -126,7 +142,7 @@ pub struct TsneParams {
     pub kl_every: usize,
     /// Number type of the map.
     pub precision: Precision,
-    /// Seed of the initial map; the only source of randomness.
+    /// Seed of the initial map and of an approximate search; the only source of randomness.
     pub seed: u64,
 }
 
@@ -137,6 +153,7 @@ impl Default for TsneParams {
         Self {
             perplexity: 30.0,
             n_neighbours: None,
+            neighbour_search: NeighbourSearch::Exact,
             metric: Metric::Euclidean,
             n_components: 2,
             method: Method::Auto,
@@ -195,6 +212,7 @@ impl TsneParams {
     setters! {
         with_perplexity perplexity: f64,
         with_n_neighbours n_neighbours: Option<usize>,
+        with_neighbour_search neighbour_search: NeighbourSearch,
         with_metric metric: Metric,
         with_n_components n_components: usize,
         with_method method: Method,
@@ -257,8 +275,11 @@ impl TsneParams {
     /// Accepts settings whose every field lies in its range.
     ///
     /// # Errors
-    /// [`embex_linalg::Error::Setting`], as [`Error::Input`].
+    /// [`embex_linalg::Error::Setting`], as [`Error::Input`]; [`Error::NoApproximateSearch`].
     pub fn check(&self) -> Result<()> {
+        if self.neighbour_search == NeighbourSearch::Approximate && cfg!(not(feature = "approx")) {
+            return Err(Error::NoApproximateSearch);
+        }
         let rate = self.learning_rate_for(1);
         let ranges = [
             ("n_components", self.n_components as f64, "1, 2 or 3", within(1.0, 3.0)),

@@ -212,12 +212,7 @@ impl BySteps {
 }
 
 /// |mean| over one class but `without` (ascending), per feature.
-fn class_mean(
-    values: &Rows<f32>,
-    labels: &[usize],
-    class: usize,
-    without: &[u32],
-) -> Vec<f64> {
+fn class_mean(values: &Rows<f32>, labels: &[usize], class: usize, without: &[u32]) -> Vec<f64> {
     let is_left_out = |i: usize| without.binary_search(&(i as u32)).is_ok();
     let (mut sums, mut size) = (vec![0.0; values.n_cols()], 0.0);
     for i in (0..labels.len()).filter(|&i| labels[i] == class && !is_left_out(i)) {
@@ -234,7 +229,8 @@ mod tests {
     #[test]
     fn class_means_lose_their_sign_last() {
         let values = Rows::from_vec(vec![1.0, -4.0, -3.0, -2.0, 9.0, 9.0], 2).expect("3 × 2");
-        assert_eq!(class_mean(&values, &[5, 5, 6], 5), [1.0, 3.0]);
+        assert_eq!(class_mean(&values, &[5, 5, 6], 5, &[]), [1.0, 3.0]);
+        assert_eq!(class_mean(&values, &[5, 5, 6], 5, &[0]), [3.0, 2.0]);
     }
 
     #[test]

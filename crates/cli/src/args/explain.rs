@@ -1,7 +1,7 @@
 //! What is explained.
 
 use clap::{Args, ValueEnum};
-use embex_tsne::attribution::Mode;
+use embex_tsne::attribution::{Derivative, Mode};
 
 /// Sensitivity and importance.
 #[derive(Args, Clone, Debug)]
@@ -9,14 +9,19 @@ use embex_tsne::attribution::Mode;
 pub(crate) struct ExplainArgs {
     /// Which derivative: `FORMULA[:DERIVATIVE][:BANDWIDTH]` with published, paper or corrected;
     /// restricted (along the run) or fixed_point (at the finished map); fixed or aware
-    #[arg(long, value_name = "MODE", default_value = "corrected")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "corrected",
+        conflicts_with = "no_attribution"
+    )]
     pub(crate) attribute: Mode,
     /// What of a point's place is differentiated
-    #[arg(long, value_enum, value_name = "SCALAR", default_value_t = ScalarArg::NormSq)]
+    #[arg(long, value_enum, value_name = "SCALAR", default_value_t = ScalarArg::NormSq, conflicts_with = "no_attribution")]
     pub(crate) scalar: ScalarArg,
     /// Updates after which to attribute, the first of them for the tables and the page
     /// [default: the end of the first phase]
-    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    #[arg(long, value_name = "STEP", value_delimiter = ',', conflicts_with = "no_attribution")]
     pub(crate) at: Vec<usize>,
     /// Leave the sensitivities out
     #[arg(long)]
@@ -26,17 +31,42 @@ pub(crate) struct ExplainArgs {
     pub(crate) no_importance: bool,
     /// Search new neighbours only among the nearest F times K samples: faster for many samples,
     /// blind across gaps; the loss is measured and stated [default: search all]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", conflicts_with = "no_importance")]
     pub(crate) candidates: Option<f64>,
     /// Remove features together that correlate by at least R (in absolute value)
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", conflicts_with = "no_importance")]
     pub(crate) correlated: Option<f64>,
-    /// Number of groups to find where no labels are given; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) clusters: usize,
-    /// Features listed per point and group
+    /// Number of groups to find where no labels are given, at least 2; 0 for none [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "labels")]
+    pub(crate) clusters: Option<usize>,
+    /// Features listed per point and group, at most all; 0 for no lists
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+}
+
+impl ExplainArgs {
+    /// Refuses what means nothing beside the other options.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.attribute.derivative == Derivative::FixedPoint && !self.at.is_empty() {
+            return Err(
+                "--at does not apply to fixed_point, which is of the finished map".to_owned()
+            );
+        }
+        if self.clusters == Some(1) {
+            return Err("--clusters 1 makes no groups; give 0, or 2 and more".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Refuses more groups than samples.
+    pub(super) fn check_samples(&self, n_samples: usize) -> Result<(), String> {
+        match self.clusters {
+            Some(n) if n > n_samples => {
+                Err(format!("--clusters {n}: there are {n_samples} samples"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What of y_i is differentiated by x_i.

@@ -10,12 +10,13 @@ pub(crate) struct InputArgs {
     /// bundled:digits, bundled:pbmc3k
     #[arg(value_name = "INPUT")]
     pub(crate) input: String,
-    /// Groups of the samples: a column of the table, a column of obs, an array of the npz file,
-    /// or a file with one label per sample (FILE or FILE:COLUMN)
+    /// Groups of the samples: a file with one label per sample (FILE, or FILE:COLUMN where it has
+    /// several), or by name a column of the table, a column of obs, or an array of the npz file.
+    /// A file of one line more than there are samples has the column's name first
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) labels: Option<String>,
-    /// Columns of a table (by name, or number from 1) that are not features; repeat or separate
-    /// by commas
+    /// Columns of a table (by name, or by number from 1 where they have none) that are not
+    /// features; repeat or separate by commas
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) set_aside: Vec<String>,
     /// Array of an npz file to read

@@ -1,7 +1,7 @@
 //! Settings of the map.
 
 use clap::{Args, ValueEnum};
-use embex_tsne::{Init, LearningRate, Method, Metric, Precision, TsneParams};
+use embex_tsne::{Init, LearningRate, Method, Metric, NeighbourSearch, Precision, TsneParams};
 
 /// Settings of t-SNE.
 #[derive(Args, Clone, Debug)]
@@ -16,6 +16,12 @@ pub(crate) struct MapArgs {
     /// Neighbours per sample [default: 3 times the perplexity, plus 1]
     #[arg(long, value_name = "K")]
     neighbours: Option<usize>,
+    /// How the neighbours that make the map are found: approximate for very many samples or
+    /// features, with its recall measured on 1000 samples and stated; up to 4096 distinct samples
+    /// it is exact as well. Needs a program built with the feature approx. Importance and quality
+    /// still search exactly [default: exact]
+    #[arg(long, value_enum, value_name = "SEARCH")]
+    neighbour_search: Option<SearchArg>,
     /// How distances are measured [default: euclidean]
     #[arg(long, value_enum, value_name = "METRIC")]
     metric: Option<MetricArg>,
@@ -25,7 +31,7 @@ pub(crate) struct MapArgs {
     /// How repulsion is summed [default: exact up to 1000 samples, then barnes-hut]
     #[arg(long, value_enum, value_name = "METHOD")]
     method: Option<MethodArg>,
-    /// Coarseness of barnes-hut, 0 (exact) to 1 [default: 0.5]
+    /// Coarseness of barnes-hut, 0 (as exact) to 1 [default: 0.5]
     #[arg(long, value_name = "A")]
     angle: Option<f64>,
     /// Where the map starts [default: pca]
@@ -44,10 +50,10 @@ pub(crate) struct MapArgs {
     #[arg(long, value_name = "N")]
     exaggeration_iterations: Option<usize>,
     /// Factor on the affinities in the last phase [default: 1]
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", requires = "late_exaggeration_iterations")]
     late_exaggeration: Option<f64>,
     /// Updates of the last phase [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "late_exaggeration")]
     late_exaggeration_iterations: Option<usize>,
     /// Momentum of the first phase [default: 0.5]
     #[arg(long, value_name = "M")]
@@ -62,6 +68,12 @@ pub(crate) struct MapArgs {
     /// precision rounds away: about seven digits are left of each value [default: f32]
     #[arg(long, value_enum, value_name = "TYPE")]
     precision: Option<PrecisionArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SearchArg {
+    Exact,
+    Approximate,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -107,6 +119,7 @@ impl MapArgs {
         p.n_neighbours = self.neighbours.or(p.n_neighbours);
         p.gains &= !self.no_gains;
         set(&mut p.perplexity, self.perplexity);
+        set(&mut p.neighbour_search, self.neighbour_search.map(SearchArg::search));
         set(&mut p.metric, self.metric.map(MetricArg::metric));
         set(&mut p.n_components, self.axes);
         set(&mut p.method, self.method.map(MethodArg::method));
@@ -125,9 +138,70 @@ impl MapArgs {
     }
 }
 
+impl MapArgs {
+    /// Refuses what means nothing beside the other options.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let p = self.params(0);
+        let (early, late, last) = (p.exaggeration_iter, p.late_exaggeration_iter, p.n_iter);
+        let refuse = |is_wrong: bool, words: String| if is_wrong { Err(words) } else { Ok(()) };
+        refuse(
+            self.angle.is_some() && p.method == Method::Exact,
+            "--angle does not apply to --method exact: only barnes-hut has one".to_owned(),
+        )?;
+        for (name, value) in
+            [("--exaggeration", self.exaggeration), ("--momentum-early", self.momentum_early)]
+        {
+            refuse(
+                value.is_some() && early == 0,
+                format!(
+                    "{name} does not apply: with --exaggeration-iterations 0 there is no first phase"
+                ),
+            )?;
+        }
+        refuse(
+            self.exaggeration_iterations.is_some_and(|n| n > last),
+            format!("--exaggeration-iterations {early}: there are {last} updates in all"),
+        )?;
+        refuse(
+            self.momentum.is_some() && early >= last,
+            "--momentum does not apply: all updates belong to the first phase, see --momentum-early"
+                .to_owned(),
+        )?;
+        let most = last.saturating_sub(early);
+        refuse(
+            self.late_exaggeration_iterations.is_some() && (late == 0 || late > most),
+            format!(
+                "--late-exaggeration-iterations {late}: at least 1 is needed, and {most} updates \
+                 follow the first phase"
+            ),
+        )
+    }
+
+    /// Refuses an angle where repulsion is summed over all pairs.
+    pub(super) fn check_samples(&self, n_samples: usize) -> Result<(), String> {
+        if self.angle.is_none() || self.params(0).method_for(n_samples) == Method::BarnesHut {
+            return Ok(());
+        }
+        Err(format!(
+            "--angle does not apply: up to {} samples repulsion is summed exactly; give --method \
+             barnes-hut for a tree",
+            TsneParams::AUTO_EXACT
+        ))
+    }
+}
+
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
+    }
+}
+
+impl SearchArg {
+    const fn search(self) -> NeighbourSearch {
+        match self {
+            Self::Exact => NeighbourSearch::Exact,
+            Self::Approximate => NeighbourSearch::Approximate,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::exit::{Error, Result};
+
 pub(crate) use amount::Amount;
 pub(crate) use explain::{ExplainArgs, ScalarArg};
 pub(crate) use input::InputArgs;
@@ -56,7 +58,8 @@ pub(crate) enum Command {
     ///
     /// Reads a matrix with samples in rows, makes a map of it, and writes a folder: the map, the
     /// sensitivity of every point to every feature, the importance of features to points and
-    /// groups, tables, and a page (index.html) that shows them all without a network.
+    /// groups, how firmly the map holds every point (the column stability of points.csv), tables,
+    /// and a page (index.html) that shows them all without a network.
     #[command(allow_negative_numbers = true, after_help = TSNE_EXAMPLES, after_long_help = format!("{TSNE_EXAMPLES}\n\n{CODES}"))]
     Tsne(Box<TsneArgs>),
     /// Say what a file holds: shape, names, labels, layers
@@ -82,6 +85,21 @@ pub(crate) struct TsneArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+impl TsneArgs {
+    /// Refuses options that mean nothing beside the others: nothing given is ignored. A dry run
+    /// takes the options of the run that it is for.
+    pub(crate) fn check(&self) -> Result<()> {
+        let outcome = self.map.check().and_then(|()| self.explain.check());
+        outcome.map_err(Error::Usage)
+    }
+
+    /// The same for options that depend on the number of samples.
+    pub(crate) fn check_samples(&self, n_samples: usize) -> Result<()> {
+        let map = self.map.check_samples(n_samples);
+        map.and_then(|()| self.explain.check_samples(n_samples)).map_err(Error::Usage)
+    }
 }
 
 /// Arguments of `embex info`.

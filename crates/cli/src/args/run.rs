@@ -21,7 +21,8 @@ pub(crate) struct RunArgs {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) force: bool,
     /// Say what would be done and how much memory each stage would take, and stop: right to a
-    /// quarter, but for runs of a few MB, of which the program itself is the most
+    /// quarter, but for runs of a few MB, of which the program itself is the most, and for
+    /// approximate neighbours, which may need half of it
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Seed of everything random
@@ -47,6 +48,6 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Print nothing but errors
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
 }

@@ -7,9 +7,10 @@
 
 use embex_io::{Matrix, Usage, Values};
 use embex_linalg::MemoryBudget;
+use embex_linalg::pca::{PcaParams, Solver};
 use embex_trees::KnnParams;
 use embex_tsne::Precision;
-use embex_tsne::attribution::Derivative;
+use embex_tsne::attribution::{Derivative, LARGEST_RECORD};
 use serde_json::{Value, json};
 
 use super::settings::{ImportanceSettings, Settings};
@@ -18,9 +19,6 @@ use crate::exit::{Error, Result};
 
 /// Program, libraries and stacks.
 const PROGRAM: u64 = 12 << 20;
-
-/// Largest record of a run that the attributions keep where the forward recursion takes less.
-const RECORD: u64 = 256 << 20;
 
 /// The part of a limit that blocks in flight may take.
 const SHARE_OF_BLOCKS: u64 = 4;
@@ -199,15 +197,20 @@ impl<'a> Sizes<'a> {
     }
 
     fn pca(&self) -> u64 {
-        const EXACT_UP_TO: u64 = 2000;
         let (d, p) = (self.features, self.coordinates);
         let least = self.n.min(d);
         let block = PCA_BLOCK.min(self.n.min(1024) * d * 8);
         let sides = 4 * d * (p + 10) * 8;
-        block + self.scores() + if least <= EXACT_UP_TO { 4 * least * least * 8 } else { sides }
+        let params = PcaParams::default().with_n_components(p as usize);
+        block
+            + self.scores()
+            + match params.solver_for(self.n as usize, d as usize) {
+                Solver::Exact => 4 * least * least * 8,
+                _ => sides,
+            }
     }
 
-    /// A search for `k` neighbours with its lists.
+    /// An exact search for `k` neighbours with its lists.
     fn knn(&self, k: usize) -> u64 {
         let mut params = KnnParams::new(k.max(1));
         params.metric = self.settings.map.metric;
@@ -219,8 +222,15 @@ impl<'a> Sizes<'a> {
         }
     }
 
+    /// The search that makes the affinities.
     fn search(&self) -> u64 {
-        self.knn(self.neighbours as usize)
+        let (map, k) = (&self.settings.map, self.neighbours as usize);
+        let shape = (self.shape.n_rows, self.coordinates as usize);
+        if self.settings.prepare.pca.is_some() || self.real == 8 {
+            map.neighbour_memory_bytes::<f64>(shape, k, self.budget)
+        } else {
+            map.neighbour_memory_bytes::<f32>(shape, k, self.budget)
+        }
     }
 
     /// Entries of the joint affinities.
@@ -251,7 +261,7 @@ impl<'a> Sizes<'a> {
                 let per_point = 2 * self.axes + self.axes * (self.axes + 1) / 2;
                 let steps = step.min(params.n_iter).next_multiple_of(16) as u64;
                 let record = self.n * steps * per_point * self.real;
-                if record <= forward.max(RECORD) { record } else { forward }
+                if record <= forward.max(LARGEST_RECORD) { record } else { forward }
             }
             _ => forward,
         };

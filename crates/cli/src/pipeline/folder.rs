@@ -12,7 +12,7 @@ use crate::args::RunArgs;
 use crate::exit::{Error, Result};
 
 /// Version of all checkpoints; a change of any state's layout raises it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 const SETTINGS: &str = "settings.json";
 

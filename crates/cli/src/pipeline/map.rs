@@ -3,7 +3,7 @@
 use embex_linalg::faer::MatRef;
 use embex_linalg::progress::Update;
 use embex_linalg::{MemoryBudget, Progress as _, Rows};
-use embex_tsne::attribution::{AttributeParams, Attribution, Attributor, Scalar};
+use embex_tsne::attribution::{AttributeParams, Attribution, Attributor, Scalar, stability};
 use embex_tsne::optimizer::{OptimizerState, Record, StopReason};
 use embex_tsne::{Affinities, Divergence, Optimizer, TsneParams};
 
@@ -25,6 +25,8 @@ pub(super) struct Made<T> {
     pub(super) history: Vec<Record>,
     pub(super) n_iter: usize,
     pub(super) stopped: StopReason,
+    /// Smallest eigenvalue of each point's own Hessian at the map.
+    pub(super) stability: Vec<f64>,
     pub(super) attributions: Option<Attributed<T>>,
 }
 
@@ -85,6 +87,8 @@ pub(super) fn make<T: Stored, const C: usize>(
     optimise(&mut run, &mut following, params, folder, every, display)?;
     let axes = following.finish(&mut run, folder, display)?;
     let attributions = axes.map(|axes| attributed(axes, wanted.flatten())).transpose()?;
+    let sums = run.repulsive_sums();
+    let stability = stability(run.y(), run.edges(), &sums, 1.0)?;
     let made = run.into_map()?;
     Ok(Made {
         map: made.embedding,
@@ -92,6 +96,7 @@ pub(super) fn make<T: Stored, const C: usize>(
         history: made.history,
         n_iter: made.n_iter,
         stopped: made.stopped,
+        stability,
         attributions,
     })
 }

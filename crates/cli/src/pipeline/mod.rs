@@ -8,6 +8,7 @@
 mod estimate;
 mod explain;
 mod folder;
+pub(crate) mod labels;
 mod map;
 mod output;
 mod prepare;
@@ -39,16 +40,18 @@ use stored::Stored;
 
 /// Runs `embex tsne`.
 pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
+    args.check()?;
     use_threads(args)?;
     let mut display = Display::new(args.output);
     let settings = Settings::of(args)?;
     settings.check()?;
     let mut clock = Clock::default();
     let limit = args.run.max_memory;
-    let samples = source::read(&settings.input, limit.map(|amount| amount.0))?;
+    let samples = source::read(&args.input, limit.map(|amount| amount.0))?;
     clock.note("read");
     let shape = Shape::of(&samples.matrix);
     settings.check_shape(shape.n_rows, shape.n_cols)?;
+    args.check_samples(shape.n_rows)?;
     let estimate = Estimate::new(shape, &settings, limit)?;
     if args.run.dry_run {
         return dry_run(&estimate, &settings, shape, args);

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use super::explain;
 use super::folder::Folder;
+use super::labels::Grouping;
 use super::map::Made;
 use super::prepare::Prepared;
 use super::sensitivity::{Sensitivities, Shown, StepDiagnostics};
 use super::settings::{AttributionSettings, Settings};
-use super::source::Grouping;
 use super::stored::{Stored, rows};
 use crate::args::ScalarArg;
 use crate::exit::Result;
@@ -43,6 +43,12 @@ pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
 /// Those of them that the page does not word itself.
 fn page_notices<T>(found: &Found<T>) -> Vec<String> {
     let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
+    if let Some(share) = found.quality.pointer("/neighbour_recall/share").and_then(Value::as_f64) {
+        notices.push(format!(
+            "approximate neighbours: {:.1} % of those listed are true ones",
+            100.0 * share
+        ));
+    }
     let diagnostics = found.sensitivities.iter().flat_map(|s| &s.diagnostics);
     for StepDiagnostics { step, seen, .. } in diagnostics.filter(|d| d.of_axes) {
         if seen.overflowed > 0 {
@@ -153,6 +159,8 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         "features": found.prepared.names.len(),
         "iterations": made.n_iter,
         "stopped": made.stopped,
+        "neighbour_recall": found.quality["neighbour_recall"],
+        "stability": spread(&made.stability),
         "attributions": attributions,
         "left_out_of_means": found.sensitivities.as_ref().map(|s| json!({
             "sensitivity": s.left_out,
@@ -160,6 +168,22 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
         })),
         "importance": found.importance.as_ref().map(|i| effect(&i.effect)),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
+    })
+}
+
+/// How the stabilities lie, and how many of them are those of points that nothing holds.
+fn spread(stability: &[f64]) -> Value {
+    let mut sorted = stability.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    let quartile = |k: usize| sorted.get(k * last / 4);
+    json!({
+        "not_held": sorted.partition_point(|&value| value <= 0.0),
+        "least": quartile(0),
+        "lower_quartile": quartile(1),
+        "median": quartile(2),
+        "upper_quartile": quartile(3),
+        "largest": quartile(4),
     })
 }
 
@@ -179,6 +203,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let names = std::mem::take(&mut found.prepared.names);
     let mut page = PageInput::new(&format!("t-SNE of {source}"), matrix(map)?, names);
     page.notices = page_notices(&found);
+    page.listed = settings.explain.top;
     page.saturation = (found.saturation.as_ref())
         .map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });
     let summary =
@@ -191,6 +216,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
         names,
         of_point: codes,
     });
+    page.stability = Some(found.made.stability);
     page.image = image.map(|(height, width)| ImageShape { height, width });
     let n_cols = features.n_cols();
     let values = rows(T::give(features.into_vec()).into_f32(), n_cols)?;

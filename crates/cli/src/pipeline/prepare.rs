@@ -17,8 +17,9 @@ use embex_tsne::Precision;
 use embex_tsne::importance::FeatureSpace;
 use embex_tsne::summary::Groups;
 
+use super::labels::Grouping;
 use super::settings::{PrepareSettings, Settings, Total};
-use super::source::{Grouping, Samples};
+use super::source::Samples;
 use super::stored::{Stored, rows};
 use crate::exit::{Error, Result};
 
@@ -95,6 +96,7 @@ pub(super) fn prepare<T: Stored>(
         image = None;
     }
     let (rounded, notice) = rounded(done.values, &features, settings.map.precision)?;
+    check_not_flat(&rounded)?;
     let mut prepared = Prepared {
         features: rounded,
         names: features,
@@ -112,6 +114,15 @@ pub(super) fn prepare<T: Stored>(
         },
     };
     Ok(prepared)
+}
+
+/// Refuses samples that are all equal: any map of them would show nothing but noise.
+fn check_not_flat<T: Real>(features: &Rows<T>) -> Result<()> {
+    let n = features.n_rows();
+    if (1..n).any(|i| features.row(i) != features.row(0)) {
+        return Ok(());
+    }
+    Err(Error::Input(format!("all {n} samples are equal, so there is nothing to map")))
 }
 
 /// All entries, row after row, in the precision in which the steps are done.

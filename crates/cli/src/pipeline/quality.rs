@@ -32,6 +32,7 @@ pub(super) fn measure<T: Stored>(
         "kl": exact.kl,
         "kl_by_method": made.divergence.kl(),
         "neighbours_kept": { "k": k, "share": preserved },
+        "neighbour_recall": affinities.recall(),
         "affinity_across_groups": saturation.map(|s| s.across),
         "history": made.history.iter().map(|record| json!({
             "iteration": record.iteration,

@@ -7,8 +7,15 @@ use embex_tsne::{Metric, TsneParams};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::labels::LabelSource;
 use crate::args::{ScalarArg, TsneArgs};
 use crate::exit::{Error, Result};
+
+/// How the names of bundled data begin.
+const BUNDLED: &str = "bundled:";
+
+/// Groups that are found where none are given, unless `--clusters` says otherwise.
+const CLUSTERS: usize = 10;
 
 /// What a run is: equal settings give equal files, whatever the threads and the memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,7 +114,7 @@ impl Settings {
                     candidates: explain.candidates,
                     correlated: explain.correlated,
                 }),
-                clusters: explain.clusters,
+                clusters: explain.clusters.unwrap_or(CLUSTERS),
                 top: explain.top,
             },
         })
@@ -115,7 +122,15 @@ impl Settings {
 
     /// Refuses what cannot be, before anything is read.
     pub(super) fn check(&self) -> Result<()> {
-        self.map.check()?;
+        match self.map.check() {
+            Err(embex_tsne::Error::NoApproximateSearch) => {
+                return usage(
+                    "--neighbour-search approximate: this program was built without it; build it \
+                     with `cargo install --path crates/cli --features approx`",
+                );
+            }
+            checked => checked?,
+        }
         if self.map.n_neighbours == Some(0) {
             return usage("--neighbours must be at least 1");
         }
@@ -183,13 +198,16 @@ impl InputSettings {
     fn of(args: &TsneArgs) -> Result<Self> {
         let input = &args.input;
         let hash = |path: &Path| embex_io::sha256_file(path).map_err(Error::from);
-        let is_bundled = input.input.starts_with(super::source::BUNDLED);
-        let labels_file = input.labels.as_deref().and_then(super::source::labels_file);
+        let is_bundled = input.input.starts_with(BUNDLED);
+        let labels_sha256 = match input.labels.as_deref().map(LabelSource::of) {
+            Some(LabelSource::File(path, _)) => Some(hash(&path)?),
+            _ => None,
+        };
         Ok(Self {
             source: input.input.clone(),
             sha256: (!is_bundled).then(|| hash(Path::new(&input.input))).transpose()?,
             labels: input.labels.clone(),
-            labels_sha256: labels_file.map(|(path, _)| hash(&path)).transpose()?,
+            labels_sha256,
             set_aside: input.set_aside.clone(),
             array: input.array.clone(),
             layer: input.layer.clone(),

@@ -1,18 +1,10 @@
 //! Reads the matrix and the groups.
 
-use std::path::{Path, PathBuf};
+use embex_io::{Format, Input, Matrix, ReadOptions};
 
-use embex_io::{Format, Input, Labels, Matrix, ReadOptions};
-
-use super::settings::InputSettings;
+use super::labels::{Grouping, LabelSource};
 use crate::args::InputArgs;
 use crate::exit::{Error, Result};
-
-/// How the names of bundled data begin.
-pub(super) const BUNDLED: &str = "bundled:";
-
-/// Group of samples whose label is missing.
-const UNLABELLED: &str = "(no label)";
 
 /// A matrix with names, and the groups of its samples.
 #[derive(Debug)]
@@ -25,49 +17,27 @@ pub(crate) struct Samples {
     pub(crate) image: Option<(usize, usize)>,
 }
 
-/// A group for every sample.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Grouping {
-    /// What the groups are.
-    pub(crate) title: String,
-    pub(crate) names: Vec<String>,
-    pub(crate) codes: Vec<u32>,
-}
-
-/// Where `--labels` says they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum LabelSource {
-    Column(String),
-    File(PathBuf, Option<String>),
-}
-
-/// The file that `--labels` names, with its column: `FILE` or `FILE:COLUMN`.
-pub(super) fn labels_file(text: &str) -> Option<(PathBuf, Option<String>)> {
-    if Path::new(text).is_file() {
-        return Some((PathBuf::from(text), None));
-    }
-    let (file, column) = text.rsplit_once(':')?;
-    Path::new(file).is_file().then(|| (PathBuf::from(file), Some(column.to_owned())))
-}
-
-/// Reads what the settings say, within `max_bytes` of memory.
-pub(super) fn read(settings: &InputSettings, max_bytes: Option<u64>) -> Result<Samples> {
-    let labels = settings.labels.as_deref().map(|text| match labels_file(text) {
-        Some((path, column)) => LabelSource::File(path, column),
-        None => LabelSource::Column(text.to_owned()),
-    });
-    let options = options(settings, labels.as_ref(), max_bytes);
-    let input = embex_io::read(&settings.source, &options)?;
-    let grouping = labels.map(|labels| grouping(&input, &labels)).transpose()?;
+/// Reads what the command line says, within `max_bytes` of memory.
+pub(super) fn read(args: &InputArgs, max_bytes: Option<u64>) -> Result<Samples> {
+    let labels = args.labels.as_deref().map(LabelSource::of);
+    let options = options(args, labels.as_ref(), max_bytes);
+    let named = |error| by_option(error, args);
+    let input = embex_io::read(&args.input, &options).map_err(named)?;
+    check_set_aside(args, input.format)?;
+    let grouping = labels.map(|labels| labels.grouping(&input)).transpose().map_err(named)?;
     samples(input, grouping)
 }
 
-/// The reader's options for `embex info`.
-pub(crate) fn info_options(args: &InputArgs, max_bytes: Option<u64>) -> ReadOptions {
+/// The reader's options; labels of a file are none of them.
+pub(crate) fn options(
+    args: &InputArgs,
+    labels: Option<&LabelSource>,
+    max_bytes: Option<u64>,
+) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_aside.clone_from(&args.set_aside);
-    if let Some(name) = args.labels.as_deref().filter(|text| labels_file(text).is_none()) {
-        options = options.with_set_aside(name);
+    if let Some(LabelSource::Column(name)) = labels {
+        options.labels = Some(name.clone());
     }
     options.max_bytes = max_bytes;
     options.array.clone_from(&args.array);
@@ -78,42 +48,47 @@ pub(crate) fn info_options(args: &InputArgs, max_bytes: Option<u64>) -> ReadOpti
     options
 }
 
-fn options(
-    settings: &InputSettings,
-    labels: Option<&LabelSource>,
-    max_bytes: Option<u64>,
-) -> ReadOptions {
-    let mut options = ReadOptions::default();
-    options.set_aside.clone_from(&settings.set_aside);
-    if let Some(LabelSource::Column(name)) = labels {
-        options = options.with_set_aside(name);
+/// Only tables have columns among their features that could be set aside.
+pub(crate) fn check_set_aside(args: &InputArgs, format: Format) -> Result<()> {
+    if format == Format::Npz && !args.set_aside.is_empty() {
+        let words =
+            "--set-aside does not apply to npz files: one array is read, no other is a feature";
+        return Err(Error::Usage(words.to_owned()));
     }
-    options.max_bytes = max_bytes;
-    options.array.clone_from(&settings.array);
-    options.layer.clone_from(&settings.layer);
-    options.delimiter = settings.delimiter;
-    options.header = settings.header;
-    options.transpose = settings.transpose;
-    options
+    Ok(())
 }
 
-fn grouping(input: &Input, source: &LabelSource) -> Result<Grouping> {
-    let (title, labels) = match source {
-        LabelSource::Column(name) => (name.clone(), input.labels(name)?),
-        LabelSource::File(path, column) => {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let labels = embex_io::read_labels(path, column.as_deref(), &ReadOptions::default())?;
-            (column.clone().unwrap_or(stem), labels)
+/// Names the option of the command line that a refusal of the reader is about.
+pub(crate) fn by_option(error: embex_io::Error, args: &InputArgs) -> Error {
+    use embex_io::Error::{NotApplicable, NotFound};
+    let root = error.root();
+    let labels = args.labels.as_deref().unwrap_or_default();
+    let words = match root {
+        NotApplicable { option: "labels", format, why } => {
+            let format = format.name();
+            format!(
+                "--labels {labels}: there is no such file, and no column of labels in the input ({format}): {why}"
+            )
         }
+        NotApplicable { option: "column", format, why } => {
+            format!(
+                "--labels {labels}: no column can be named in that file ({}): {why}",
+                format.name()
+            )
+        }
+        NotApplicable { option, format, why } => {
+            let (option, input, format) = (option.replace('_', "-"), &args.input, format.name());
+            format!("--{option} does not apply to {input} ({format}): {why}")
+        }
+        NotFound { name, .. } if args.labels.as_ref() == Some(name) => {
+            format!("--labels {labels}: there is no such file, and {root}")
+        }
+        NotFound { name, .. } if args.set_aside.contains(name) => format!("--set-aside: {root}"),
+        NotFound { what: "layer", .. } => format!("--layer: {root}"),
+        NotFound { what: "array", .. } if args.array.is_some() => format!("--array: {root}"),
+        _ => return Error::Io(error),
     };
-    let (got, n_rows) = (labels.codes.len(), input.matrix.n_rows());
-    if got != n_rows {
-        let words = format!("the labels have {got} entries, the matrix has {n_rows} rows");
-        return Err(Error::Input(words));
-    }
-    let Labels { names, codes } = labels.with_missing_as(UNLABELLED);
-    let codes = codes.into_iter().flatten().collect();
-    Ok(Grouping { title, names, codes })
+    Error::Usage(words)
 }
 
 fn samples(input: Input, labels: Option<Grouping>) -> Result<Samples> {
@@ -152,18 +127,6 @@ fn default_names(n_cols: usize, image: Option<(usize, usize)>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_are_a_file_a_column_of_a_file_or_a_name() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("labels.csv");
-        std::fs::write(&path, "a\n").expect("writes");
-        let text = path.to_string_lossy().into_owned();
-        assert_eq!(labels_file(&text), Some((path.clone(), None)));
-        assert_eq!(labels_file(&format!("{text}:kind")), Some((path, Some("kind".to_owned()))));
-        assert_eq!(labels_file("kind"), None);
-        assert_eq!(labels_file("no/such:kind"), None);
-    }
 
     #[test]
     fn pixels_are_named_by_their_place() {

@@ -1,6 +1,8 @@
 //! The program as a user meets it: files, exit codes, interruptions.
 
+mod approximate;
 mod common;
+mod explain;
 mod folders;
 mod interruption;
 mod program;

@@ -82,6 +82,7 @@ fn json_lines_tell_stages_quality_and_end() {
 fn a_dry_run_prints_an_estimate_and_writes_nothing() {
     let bed = Bed::new();
     let mut arguments = bed.arguments("out");
+    arguments.retain(|word| word != "--quiet");
     arguments.extend(["--dry-run", "--json"].map(str::to_owned));
     let output = run(&arguments);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -126,6 +127,46 @@ fn the_page_can_be_made_again() {
     assert!(contents(&out) == before, "the page differs");
 }
 
+/// Takes an option and its value away.
+fn without(arguments: &mut Vec<String>, option: &str) {
+    let at = arguments.iter().position(|word| word == option).expect("given");
+    arguments.drain(at..at + 2);
+}
+
+/// Numbers of one column of a table of a result.
+fn column(folder: &std::path::Path, file: &str, name: &str) -> Vec<f64> {
+    let table = fs::read_to_string(folder.join(file)).expect("a table");
+    let at = table.lines().next().and_then(|head| head.split(',').position(|cell| cell == name));
+    let at = at.expect("the column");
+    let number = |line: &str| line.split(',').nth(at).and_then(|cell| cell.parse().ok());
+    table.lines().skip(1).map(|line| number(line).expect("a number")).collect()
+}
+
+#[test]
+fn every_point_has_its_stability() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &[]);
+    let stability = column(&out, "points.csv", "stability");
+    assert_eq!(stability.len(), 60);
+    let text = fs::read_to_string(out.join("run.json")).expect("reads");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let stated = &record["diagnostics"]["stability"];
+    let mut sorted = stability.clone();
+    sorted.sort_by(f64::total_cmp);
+    assert_eq!(stated["not_held"], stability.iter().filter(|&&value| value <= 0.0).count());
+    assert_eq!(
+        (stated["least"].as_f64(), stated["largest"].as_f64()),
+        (Some(sorted[0]), Some(sorted[59]))
+    );
+    assert_eq!(stated["median"].as_f64(), Some(sorted[29]));
+    let mut arguments = bed.arguments("plain");
+    without(&mut arguments, "--at");
+    arguments.extend(["--no-attribution", "--no-importance"].map(str::to_owned));
+    assert_eq!(code(&run(&arguments)), 0);
+    let plain = bed.path("plain");
+    assert_eq!(column(&plain, "points.csv", "stability"), stability, "it needs no attribution");
+}
+
 #[test]
 fn components_explain_the_original_features() {
     let bed = Bed::new();
@@ -144,12 +185,63 @@ fn every_mode_and_scalar_runs() {
         .enumerate()
     {
         for scalar in ["length", "norm-sq", "group-distance"] {
-            let out = format!("out-{at}-{scalar}");
-            bed.succeed(&out, &["--attribute", mode, "--scalar", scalar, "--no-importance"]);
+            let mut arguments = bed.arguments(&format!("out-{at}-{scalar}"));
+            if mode.ends_with("fixed_point") {
+                without(&mut arguments, "--at");
+            }
+            let more = ["--attribute", mode, "--scalar", scalar, "--no-importance"];
+            arguments.extend(more.map(str::to_owned));
+            let output = run(&arguments);
+            assert_eq!(code(&output), 0, "{mode} {scalar}: {}", stderr(&output));
         }
     }
     for axes in ["1", "3"] {
-        bed.succeed(&format!("axes-{axes}"), &["--axes", axes, "--clusters", "0"]);
+        bed.succeed(&format!("axes-{axes}"), &["--axes", axes]);
+    }
+}
+
+#[test]
+fn info_describes_tables_with_text_and_files_of_labels() {
+    let bed = Bed::new();
+    let input = bed.input.display().to_string();
+    let output = run(["info", &input]);
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(text.contains("60 samples × 5 features"), "{text}");
+    assert!(text.contains("columns for --labels, no features: kind (text)"), "{text}");
+    fs::write(bed.path("labels.txt"), "sort\n".to_owned() + &"x\ny\n".repeat(30)).expect("writes");
+    let labels = bed.path("labels.txt").display().to_string();
+    let output = run(["info", &input, "--labels", &labels, "--json"]);
+    assert_eq!(json_lines(&output)[0]["groups_of_file"], serde_json::json!(["x", "y"]));
+    fs::write(bed.path("short.txt"), "x\n".repeat(58)).expect("writes");
+    let output = run(["info", &input, "--labels", &bed.path("short.txt").display().to_string()]);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("58 labels"), "{}", stderr(&output));
+}
+
+/// A file of labels with and without a name first, in one column and in several.
+#[test]
+fn labels_of_files_follow_the_number_of_rows() {
+    let bed = Bed::new();
+    let groups = |i: usize| ["u", "v", "w"][i % 3];
+    let labels: String = (0..60).map(|i| groups(i).to_owned() + "\n").collect();
+    let rows: String = (0..60).map(|i| i.to_string() + "\t" + groups(i) + "\n").collect();
+    fs::write(bed.path("plain.txt"), &labels).expect("writes");
+    fs::write(bed.path("named.csv"), "sort\n".to_owned() + &labels).expect("writes");
+    fs::write(bed.path("table.tsv"), "id\tsort\n".to_owned() + &rows).expect("writes");
+    let path = |name: &str| bed.path(name).display().to_string();
+    let cases = [("plain.txt", ""), ("named.csv", ""), ("table.tsv", ":sort"), ("table.tsv", ":2")];
+    for (at, (file, column)) in cases.iter().enumerate() {
+        let mut arguments = bed.arguments(&at.to_string());
+        let place = arguments.iter().position(|word| word == "kind").expect("given");
+        arguments[place] = path(file) + column;
+        arguments.extend(["--set-aside", "kind", "--no-importance"].map(str::to_owned));
+        let output = run(&arguments);
+        assert_eq!(code(&output), 0, "{file}{column}: {}", stderr(&output));
+        let points =
+            fs::read_to_string(bed.path(&at.to_string()).join("points.csv")).expect("reads");
+        let first: Vec<&str> = points.lines().nth(2).expect("a point").split(',').collect();
+        assert_eq!(first[..4], ["1", "", "1", "v"], "{file}{column}");
     }
 }
 

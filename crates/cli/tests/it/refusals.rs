@@ -114,33 +114,60 @@ fn truncated_and_hostile_files_are_refused() {
     assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
 }
 
+/// A map of equal samples would show nothing but the noise of its start.
 #[test]
-fn flat_data_have_a_documented_answer() {
+fn samples_that_are_all_equal_are_refused() {
     let flat = "1,2,3\n".repeat(40);
-    let (code, message) = refuse_or_run("x.csv", flat.as_bytes());
-    assert!([0, 3].contains(&code), "{code}: {message}");
-    let half = format!("{}{}", "1,2,3\n".repeat(20), "4,5,3\n".repeat(20));
-    let (code, message) = refuse_or_run("x.csv", half.as_bytes());
-    assert!([0, 3].contains(&code), "{code}: {message}");
+    let more = ["--header", "false", "--perplexity", "5"];
+    assert_refused("x.csv", flat.as_bytes(), &more, 3, "all 40 samples are equal");
+    let scaled = [&more[..], &["--pca", "2"]].concat();
+    assert_refused("x.csv", flat.as_bytes(), &scaled, 3, "all 40 samples are equal");
 }
 
-/// All-equal rows, duplicates and constant columns: a map without NaN, or a typed error.
-fn refuse_or_run(name: &str, bytes: &[u8]) -> (i32, String) {
+/// Two places of 20 copies each: two clumps, however the copies lie within them.
+#[test]
+fn copies_of_two_samples_make_two_clumps() {
+    let half = "1,2,3\n".repeat(20) + &"4,5,3\n".repeat(20);
+    let (map, table) = flat_run(&half);
+    let apart = |i: usize, j: usize| (map[i][0] - map[j][0]).hypot(map[i][1] - map[j][1]);
+    let pairs = |within: bool| {
+        let all = (0..40).flat_map(move |i| (0..i).map(move |j| (i, j)));
+        all.filter(move |&(i, j)| ((i < 20) == (j < 20)) == within)
+    };
+    let widest = pairs(true).map(|(i, j)| apart(i, j)).fold(0.0, f64::max);
+    let gap = pairs(false).map(|(i, j)| apart(i, j)).fold(f64::INFINITY, f64::min);
+    assert!(widest < gap, "{widest} within, {gap} between");
+    assert!(table.contains(",column 1,") && table.contains(",column 3,0,0,0,0,0\n"), "{table}");
+}
+
+/// Constant columns explain nothing: every number of theirs is 0, and the others are finite.
+#[test]
+fn constant_columns_explain_nothing() {
+    let row =
+        |i: usize| format!("{},7,{}\n", crate::common::noise(i, 0), crate::common::noise(i, 1));
+    let (_, table) = flat_run(&(0..40).map(row).collect::<String>());
+    let constant: Vec<&str> = table.lines().filter(|line| line.contains(",column 2,")).collect();
+    assert!(!constant.is_empty());
+    for line in constant {
+        assert!(line.ends_with(",column 2,0,0,0,0,0"), "{line}");
+    }
+}
+
+/// The map and `importance.csv` of 40 samples without names; both finite.
+fn flat_run(text: &str) -> (Vec<[f64; 2]>, String) {
     let bed = Bed::new();
-    let input = bed.path(name);
-    fs::write(&input, bytes).expect("writes");
+    let input = bed.path("x.csv");
+    fs::write(&input, text).expect("writes");
     let (input, out) = (input.display().to_string(), bed.path("out").display().to_string());
     let settings = ["--header", "false", "--perplexity", "5", "--iterations", "300", "--quiet"];
-    let mut arguments = vec!["tsne", &input, "--out", &out];
-    arguments.extend(settings);
-    let output = run(&arguments);
-    let message = stderr(&output);
-    assert!(!message.contains("panicked"), "{message}");
-    if code(&output) == 0 {
-        let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
-        assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
-    }
-    (code(&output), message)
+    let output = run([&["tsne", &input, "--out", &out][..], &settings].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let table = fs::read_to_string(bed.path("out").join("importance.csv")).expect("a table");
+    assert!(!table.contains("NaN") && !table.contains("inf"), "{table}");
+    let map =
+        embex_io::read(bed.path("out").join("embedding.npy"), &embex_io::ReadOptions::default());
+    let map = map.expect("a finite map").matrix.into_dense_f64(1 << 20).expect("a small map");
+    (map.as_chunks::<2>().0.to_vec(), table)
 }
 
 #[test]
@@ -178,6 +205,103 @@ fn requests_that_cannot_be_followed_are_usage() {
     let unlabelled = ["--scalar", "group-distance", "--clusters", "0", "--set-aside", "kind"];
     let (code, message) = refuse("x.csv", &rows, &unlabelled);
     assert!(code == 2 && message.contains("--labels"), "{message}");
+}
+
+/// Nothing that is given is ignored: what means nothing is refused, by its name.
+#[test]
+fn options_that_do_not_apply_to_the_input_are_usage() {
+    let npy = npy_of(40, 3);
+    let csv = numbers(40, 3, "7");
+    let mtx = b"%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 5\n";
+    for (name, bytes, more, option) in [
+        ("x.npy", &npy[..], &["--layer", "counts"][..], "--layer"),
+        ("x.npy", &npy, &["--array", "a"], "--array"),
+        ("x.npy", &npy, &["--set-aside", "a"], "--set-aside"),
+        ("x.npy", &npy, &["--delimiter", "tab"], "--delimiter"),
+        ("x.npy", &npy, &["--header", "true"], "--header"),
+        ("x.npy", &npy, &["--labels", "kind"], "--labels kind"),
+        ("x.mtx", mtx, &["--labels", "kind"], "--labels kind"),
+        ("x.mtx", mtx, &["--header", "false"], "--header"),
+        ("x.csv", &csv, &["--layer", "counts"], "--layer"),
+        ("x.csv", &csv, &["--array", "a"], "--array"),
+        ("x.csv", &csv, &["--labels", "kind"], "--labels kind"),
+        ("x.csv", &csv, &["--labels", "1", "--transpose"], "--labels 1"),
+        ("x.csv", &csv, &["--set-aside", "kind"], "--set-aside"),
+    ] {
+        assert_refused(name, bytes, more, 2, option);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("writes");
+        let output = run([&["info", &path.display().to_string()][..], more].concat());
+        assert_eq!(crate::common::code(&output), 2, "info {more:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(option), "info {more:?}: {}", stderr(&output));
+    }
+    let labels = tempfile::NamedTempFile::with_suffix(".npy").expect("a temporary file");
+    fs::write(labels.path(), npy_of(40, 1)).expect("writes");
+    let named = labels.path().display().to_string() + ":kind";
+    assert_refused("x.npy", &npy, &["--perplexity", "5", "--labels", &named], 2, "--labels");
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/../io/tests/data/alone.npz");
+    for (input, option, value) in [
+        ("bundled:digits", "--layer", "counts"),
+        ("bundled:digits", "--header", "true"),
+        ("bundled:digits", "--set-aside", "digit"),
+        ("bundled:digits", "--labels", "kind"),
+        ("bundled:pbmc3k", "--layer", "none"),
+        (archive, "--set-aside", "x"),
+        (archive, "--array", "none"),
+    ] {
+        let output = run(["tsne", input, "--out", "no", option, value]);
+        assert_eq!(crate::common::code(&output), 2, "{input} {option}: {}", stderr(&output));
+        assert!(stderr(&output).contains(option), "{input} {option}: {}", stderr(&output));
+    }
+    let output = run(["tsne", "bundled:digits", "--out", "no", "--transpose"]);
+    assert!(crate::common::code(&output) == 2 && stderr(&output).contains("--transpose"));
+}
+
+#[test]
+fn options_that_mean_nothing_beside_others_are_usage() {
+    let rows = table(60).into_bytes();
+    let kind = ["--labels", "kind"];
+    for (more, option) in [
+        (&["--no-attribution", "--at", "5"][..], "--at"),
+        (&["--no-attribution", "--attribute", "paper"], "--attribute"),
+        (&["--no-attribution", "--scalar", "length"], "--scalar"),
+        (&["--no-importance", "--correlated", "0.8"], "--correlated"),
+        (&["--no-importance", "--candidates", "2"], "--candidates"),
+        (&["--attribute", "corrected:fixed_point", "--at", "5"], "--at"),
+        (&["--clusters", "4"], "--clusters"),
+        (&["--method", "exact", "--angle", "0.3"], "--angle"),
+        (&["--perplexity", "8", "--angle", "0.3"], "--angle"),
+        (&["--exaggeration-iterations", "0", "--exaggeration", "4"], "--exaggeration"),
+        (&["--exaggeration-iterations", "0", "--momentum-early", "0.4"], "--momentum-early"),
+        (&["--exaggeration-iterations", "21"], "--exaggeration-iterations"),
+        (&["--momentum", "0.7"], "--momentum"),
+        (&["--late-exaggeration", "2"], "--late-exaggeration-iterations"),
+        (&["--late-exaggeration-iterations", "2"], "--late-exaggeration"),
+        (
+            &["--late-exaggeration", "2", "--late-exaggeration-iterations", "5"],
+            "--late-exaggeration-iterations",
+        ),
+        (&["--json"], "--json"),
+    ] {
+        assert_refused("x.csv", &rows, &[&kind[..], more].concat(), 2, option);
+    }
+    let aside = ["--set-aside", "kind", "--perplexity", "8"];
+    for clusters in ["1", "61"] {
+        let more = [&aside[..], &["--clusters", clusters]].concat();
+        assert_refused("x.csv", &rows, &more, 2, "--clusters");
+    }
+}
+
+/// n × d numbers in npy form.
+fn npy_of(n: usize, d: usize) -> Vec<u8> {
+    let shape = if d == 1 { format!("({n},)") } else { format!("({n}, {d})") };
+    let text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend((0..n * d).flat_map(|at| (at as f64).sin().to_le_bytes()));
+    bytes
 }
 
 #[test]

@@ -5,15 +5,10 @@ use hdf5_pure::{AttrValue, Group};
 use super::{
     FORMAT, Reader, children,
     dataset::{Dataset, Node, failed, is_truth},
+    facts::{Frame, check_length, checked_codes},
     legacy,
 };
 use crate::{Column, ColumnValues, Error, Result};
-
-#[derive(Default)]
-pub(super) struct Frame {
-    pub(super) index: Option<Vec<String>>,
-    pub(super) columns: Vec<Column>,
-}
 
 /// Where anndata before 0.8 keeps the names of categories.
 const CATEGORIES: &str = "__categories";
@@ -159,26 +154,6 @@ impl Reader<'_> {
         let codes = checked_codes(&raw, categories.len(), &codes.path)?;
         Ok(ColumnValues::Categorical { categories, codes, ordered })
     }
-}
-
-pub(super) fn check_length(what: &str, got: usize, expected: usize) -> Result<()> {
-    if got == expected {
-        return Ok(());
-    }
-    Err(Error::LengthMismatch { what: what.to_owned(), got, expected })
-}
-
-/// Codes below the number of categories; `None` for negative ones.
-pub(super) fn checked_codes(raw: &[i64], n: usize, path: &str) -> Result<Vec<Option<u32>>> {
-    let code = |(row, &code): (usize, &i64)| match u32::try_from(code) {
-        Err(_) if code < 0 => Ok(None),
-        Ok(code) if (code as usize) < n => Ok(Some(code)),
-        _ => {
-            let what = format!("{path} names category {code} of {n} in row {row}");
-            Err(Error::malformed(FORMAT, what))
-        }
-    };
-    raw.iter().enumerate().map(code).collect()
 }
 
 /// Takes away the values whose mask is set.

@@ -5,7 +5,7 @@ use hdf5_pure::Datatype;
 use super::{
     FORMAT, Reader,
     dataset::{Dataset, Node, element_of, failed, is_truth},
-    frame::{Frame, check_length, checked_codes},
+    facts::{Frame, check_length, checked_codes},
 };
 use crate::{
     Column, ColumnValues, Dense, Embedding, Error, Result, Values,

@@ -259,8 +259,8 @@ fn observers_see_every_block_and_may_cancel() {
 #[test]
 fn auto_is_exact_for_small_sides() {
     let auto = PcaParams::default();
-    assert_eq!(auto.resolve(70_000, 784), Solver::Exact);
-    assert_eq!(auto.resolve(2000, 30_000), Solver::Exact);
-    assert_eq!(auto.resolve(5000, 30_000), Solver::Randomized);
-    assert_eq!(auto.with_n_components(1500).resolve(5000, 30_000), Solver::Exact);
+    assert_eq!(auto.solver_for(70_000, 784), Solver::Exact);
+    assert_eq!(auto.solver_for(2000, 30_000), Solver::Exact);
+    assert_eq!(auto.solver_for(5000, 30_000), Solver::Randomized);
+    assert_eq!(auto.with_n_components(1500).solver_for(5000, 30_000), Solver::Exact);
 }

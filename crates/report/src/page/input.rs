@@ -14,6 +14,9 @@ pub struct PageInput {
     pub point_names: Vec<String>,
     /// Group of each point, if any.
     pub groups: Option<Groups>,
+    /// How firmly the map holds each point, if known: the smallest eigenvalue of the point's own
+    /// Hessian at the finished map. At most 0 where nothing holds it.
+    pub stability: Option<Vec<f64>>,
     /// Name of each of the D features.
     pub features: Vec<String>,
     /// Numbers per point and feature that the map can be coloured by: values, attributions,
@@ -21,6 +24,8 @@ pub struct PageInput {
     pub layers: Vec<Layer>,
     /// The features that matter most for each point, chosen and ordered by the program.
     pub top: Option<TopFeatures>,
+    /// Features listed per group in `top_features.csv`; no such file if 0.
+    pub listed: usize,
     /// Numbers per group and feature.
     pub summary: Summary,
     /// How much of the affinities crosses between groups.
@@ -179,9 +184,9 @@ pub struct ImageShape {
 }
 
 impl PageInput {
-    /// A page with a map and features, and nothing else yet.
+    /// A page with a map and features, and nothing else yet; [`Self::listed`] is 20.
     pub fn new(title: &str, coords: Matrix<f32>, features: Vec<String>) -> Self {
-        Self { title: title.to_owned(), coords, features, ..Self::default() }
+        Self { title: title.to_owned(), coords, features, listed: 20, ..Self::default() }
     }
 
     /// Number of points.
@@ -214,6 +219,10 @@ impl PageInput {
         self.coords.check_finite("the map")?;
         if !self.point_names.is_empty() {
             check_length("the list of point names", self.point_names.len(), n)?;
+        }
+        if let Some(stability) = &self.stability {
+            check_length("the list of stabilities", stability.len(), n)?;
+            check_finite("the stability", stability)?;
         }
         if let Some(groups) = &self.groups {
             check_length("the list of groups", groups.of_point.len(), n)?;
@@ -258,6 +267,15 @@ impl Layer {
 
 fn check_length(what: &'static str, got: usize, expected: usize) -> Result<()> {
     if got == expected { Ok(()) } else { Err(Error::Length { what, got, expected }) }
+}
+
+fn check_finite(what: &str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(row) => {
+            Err(Error::NotFinite { what: what.to_owned(), row, col: 0, value: values[row] })
+        }
+    }
 }
 
 fn check_indices(
@@ -311,6 +329,14 @@ mod tests {
         assert!(matches!(
             refused(&|p| p.point_names = vec!["x".into()]),
             Error::Length { got: 1, expected: 3, .. }
+        ));
+        assert!(matches!(
+            refused(&|p| p.stability = Some(vec![1.0; 2])),
+            Error::Length { got: 2, expected: 3, .. }
+        ));
+        assert!(matches!(
+            refused(&|p| p.stability = Some(vec![1.0, f64::NAN, 1.0])),
+            Error::NotFinite { row: 1, .. }
         ));
         let groups =
             Groups { names: vec!["g".into()], of_point: vec![0, 0, 1], ..Groups::default() };

@@ -65,6 +65,7 @@ struct Meta<'a> {
     features: &'a [String],
     names: Option<&'a [String]>,
     groups: Option<Value>,
+    stability: Option<usize>,
     coords: usize,
     layers: Vec<Value>,
     top: Option<Value>,
@@ -145,6 +146,7 @@ fn meta<'a>(
             "title": groups.title, "names": groups.names, "of": blocks.add_u32(&groups.of_point)?,
         })),
     };
+    let stability = input.stability.as_deref().map(|values| blocks.add_f64(values)).transpose()?;
     let mut summary = Vec::new();
     for (name, matrix) in input.summary.columns() {
         if let Some(matrix) = matrix {
@@ -160,6 +162,7 @@ fn meta<'a>(
         features: &input.features,
         names: (!input.point_names.is_empty()).then_some(&input.point_names),
         groups,
+        stability,
         coords,
         layers: layers_meta(input, options, blocks)?,
         top,

@@ -87,6 +87,8 @@ struct PageFacts {
     group_title: Option<String>,
     group_names: Vec<String>,
     named_points: bool,
+    stability: bool,
+    listed: usize,
     layers: Vec<LayerFacts>,
     top: Option<TopFacts>,
     saturation: Option<(f64, bool)>,
@@ -152,7 +154,7 @@ impl Kind {
 /// | file | holds |
 /// |---|---|
 /// | `embedding.npy` | n × 1…3 |
-/// | `points.csv` | `point,name,group_index,group` |
+/// | `points.csv` | `point,name,group_index,group`, and `stability` where it is known |
 /// | `features.csv` | `index,feature` |
 /// | `values.npy` | n × D, as bytes where all are whole and 0…255 |
 /// | `attributions.npy` | n × D; or `attribution_components.npy` (n × k) and `loadings.npy` (k × D), whose product they are |
@@ -250,6 +252,8 @@ impl PageFacts {
             group_title: groups.map(|groups| groups.title.clone()),
             group_names: groups.map(|groups| groups.names.clone()).unwrap_or_default(),
             named_points: !page.point_names.is_empty(),
+            stability: page.stability.is_some(),
+            listed: page.listed,
             layers: layers.collect(),
             top: (page.top.as_ref())
                 .map(|top| TopFacts { k: top.k, kind: top.kind.map(Kind::from) }),

@@ -8,7 +8,7 @@ use csv::StringRecord;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::write::prefix;
+use super::write::{point_columns, prefix};
 use super::{Kind, LayerFacts, RunRecord, RunResult, SCHEMA, TopFacts, files};
 use crate::page::{Layer, LayerData, PageInput, Summary, TopFeatures};
 use crate::{Error, Matrix, Result};
@@ -18,11 +18,12 @@ pub(super) fn all(dir: &Path) -> Result<RunResult> {
     let facts = std::mem::take(&mut run.page);
     let coords = matrix(&dir.join(files::EMBEDDING))?;
     let mut page = PageInput::new(&facts.title, coords, features(&dir.join(files::FEATURES))?);
-    let (names, of_point) = points(&dir.join(files::POINTS))?;
+    let points = points(&dir.join(files::POINTS), facts.stability)?;
     if facts.named_points {
-        page.point_names = names;
+        page.point_names = points.names;
     }
-    page.groups = facts.groups(of_point);
+    page.groups = facts.groups(points.groups);
+    page.stability = facts.stability.then_some(points.stability);
     for each in &facts.layers {
         page.layers.push(layer(dir, each)?);
     }
@@ -30,6 +31,7 @@ pub(super) fn all(dir: &Path) -> Result<RunResult> {
     if let Some(top) = &facts.top {
         page.top = Some(top_points(&page, top, &dir.join(files::TOP_POINTS))?);
     }
+    page.listed = facts.listed;
     page.saturation = facts.saturation();
     page.image = facts.image();
     page.notices = facts.notices;
@@ -116,14 +118,28 @@ fn number<T: std::str::FromStr>(cell: &str, what: &str) -> std::result::Result<T
     cell.parse().map_err(|_| format!("{what} is {cell:?}, not a number"))
 }
 
-fn points(path: &Path) -> Result<(Vec<String>, Vec<u32>)> {
-    let (mut names, mut groups) = (Vec::new(), Vec::new());
-    rows(path, &["point", "name", "group_index", "group"], |row| {
-        names.push(row[1].to_owned());
-        groups.push(if row[2].is_empty() { 0 } else { number(&row[2], "group_index")? });
+/// The columns of `points.csv`.
+#[derive(Default)]
+struct Points {
+    names: Vec<String>,
+    groups: Vec<u32>,
+    /// Empty where it is not known.
+    stability: Vec<f64>,
+}
+
+fn points(path: &Path, stability: bool) -> Result<Points> {
+    let mut points = Points::default();
+    let columns: Vec<&str> = point_columns(stability).collect();
+    rows(path, &columns, |row| {
+        points.names.push(row[1].to_owned());
+        let group = if row[2].is_empty() { 0 } else { number(&row[2], "group_index")? };
+        points.groups.push(group);
+        if stability {
+            points.stability.push(number(&row[4], "stability")?);
+        }
         Ok(())
     })?;
-    Ok((names, groups))
+    Ok(points)
 }
 
 fn features(path: &Path) -> Result<Vec<String>> {

@@ -44,6 +44,7 @@ fn full() -> RunResult {
         contrast: Some(Matrix::from_fn(2, 3, |g, d| -1e-17 * (g + d) as f64)),
         ..Summary::default()
     };
+    page.stability = Some(vec![0.1, -1e-17, 3.0, 1.0 / 3.0]);
     page.saturation = Some(Saturation { mass_across: 0.01, saturated: true });
     page.image = Some(ImageShape { height: 1, width: 3 });
     page.notices = vec!["n".into()];
@@ -94,7 +95,8 @@ fn the_tables_are_what_the_documentation_says() {
     ));
     assert!(text("top_features.csv").contains("same,1,ü,0.2"));
     assert!(text("top_features_points.csv").contains("0,2,1,</script>,-0.25\n"));
-    assert!(text("points.csv").contains("1,\"p1, x\",1,same\n"));
+    assert!(text("points.csv").starts_with("point,name,group_index,group,stability\n"));
+    assert!(text("points.csv").contains("1,\"p1, x\",1,same,-0.00000000000000001\n"));
 }
 
 #[test]
@@ -131,10 +133,12 @@ fn damaged_files_are_errors_not_panics() {
         ("run.json", "{\"schema\": 1}"),
         ("quality.json", "{"),
         ("embedding.npy", "\u{1}"),
-        ("points.csv", "point,name,group_index,group\n0,a,9,same\n"),
-        ("points.csv", "point,name,group_index,group\n0,a,x,same\n"),
+        ("points.csv", "point,name,group_index,group,stability\n0,a,9,same,1\n"),
+        ("points.csv", "point,name,group_index,group,stability\n0,a,x,same,1\n"),
+        ("points.csv", "point,name,group_index,group,stability\n0,a,0,same,high\n"),
+        ("points.csv", "point,name,group_index,group\n0,a,0,same\n"),
         ("points.csv", "point,name\n0,a\n"),
-        ("points.csv", "point,name,group_index,group\n0,a\n"),
+        ("points.csv", "point,name,group_index,group,stability\n0,a\n"),
         ("features.csv", "index,feature\n"),
         ("importance.csv", "group,feature\n"),
         (

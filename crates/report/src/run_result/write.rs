@@ -9,9 +9,6 @@ use super::{Kind, PageFacts, RunRecord, RunResult, files};
 use crate::page::{self, Layer, LayerData, PageInput, PageOptions, TopFeatures};
 use crate::{Error, Matrix, Result};
 
-/// Features listed per group in `top_features.csv`.
-const TOP_PER_GROUP: usize = 50;
-
 pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     let page = &result.page;
     matrix(&dir.join(files::EMBEDDING), &page.coords)?;
@@ -22,7 +19,9 @@ pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     }
     if page.summary.columns().iter().any(|(_, matrix)| matrix.is_some()) {
         importance(page, &dir.join(files::IMPORTANCE))?;
-        top_groups(page, &dir.join(files::TOP_GROUPS))?;
+        if page.listed > 0 {
+            top_groups(page, &dir.join(files::TOP_GROUPS))?;
+        }
     }
     if let Some(top) = &page.top {
         top_points(page, top, &dir.join(files::TOP_POINTS))?;
@@ -81,15 +80,23 @@ pub(super) const fn prefix(kind: Kind) -> &'static str {
     }
 }
 
+/// Columns of `points.csv`, with or without the stability.
+pub(super) fn point_columns(stability: bool) -> impl Iterator<Item = &'static str> {
+    let known = ["point", "name", "group_index", "group"];
+    known.into_iter().chain(stability.then_some("stability"))
+}
+
 fn points(page: &PageInput, path: &Path) -> Result<()> {
-    let mut csv = CsvWriter::create(path, ["point", "name", "group_index", "group"])?;
+    let mut csv = CsvWriter::create(path, point_columns(page.stability.is_some()))?;
     for i in 0..page.n_points() {
         let name = page.point_names.get(i).map_or("", String::as_str);
         let (index, group) = page.groups.as_ref().map_or((String::new(), ""), |groups| {
             let g = groups.of_point[i];
             (g.to_string(), groups.names[g as usize].as_str())
         });
-        csv.row([i.to_string().as_str(), name, &index, group])?;
+        let stability = page.stability.as_ref().map(|values| values[i].to_string());
+        let cells = [i.to_string(), name.to_owned(), index, group.to_owned()];
+        csv.row(cells.into_iter().chain(stability))?;
     }
     Ok(csv.finish()?)
 }
@@ -133,7 +140,7 @@ fn top_groups(page: &PageInput, path: &Path) -> Result<()> {
     let names = page.summary.columns().map(|(name, _)| name);
     let mut csv = CsvWriter::create(path, ["group", "rank", "feature"].into_iter().chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
-        for (rank, d) in page.summary.ranked(g).into_iter().take(TOP_PER_GROUP).enumerate() {
+        for (rank, d) in page.summary.ranked(g).into_iter().take(page.listed).enumerate() {
             let names = [group.to_owned(), (rank + 1).to_string(), page.features[d].clone()];
             csv.row(names.into_iter().chain(numbers(page, g, d)))?;
         }

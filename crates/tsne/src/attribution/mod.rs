@@ -60,7 +60,7 @@ pub use fixed_point::stability;
 pub use forward::Forward;
 pub use params::{AttributeParams, Bandwidth, Derivative, Formula, Mode, PublishedQuirks, Scalar};
 pub use result::{Attribution, Diagnostics};
-pub use run::{Attributed, Attributor, Finished};
+pub use run::{Attributed, Attributor, Finished, LARGEST_RECORD};
 
 #[cfg(test)]
 mod tests;

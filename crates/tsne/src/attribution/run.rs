@@ -45,7 +45,7 @@ enum Recursion<T, const C: usize> {
 /// is smaller.
 ///
 /// The record grows with the step, the forward state does not; the adjoint is about twice as fast.
-const LARGEST_RECORD: u64 = 256 << 20;
+pub const LARGEST_RECORD: u64 = 256 << 20;
 
 /// What a step left behind.
 #[derive(Clone, Debug, PartialEq)]

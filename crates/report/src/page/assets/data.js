@@ -122,6 +122,8 @@ async function openData() {
   data.groupOf = meta.groups ? await words(meta.groups.of) : new Uint32Array(N);
   data.groupSize = new Uint32Array(data.groupNames.length);
   for (let i = 0; i < N; i++) data.groupSize[data.groupOf[i]]++;
+  data.stability = meta.stability === null ? null : await doubles(meta.stability);
+  data.steadiest = data.stability && Float64Array.from(data.stability).sort();
   data.layers = {};
   for (const info of meta.layers) {
     const layer = info.data.form === "dense" ? new DenseLayer(info) : new ComponentLayer(info);
@@ -133,6 +135,23 @@ async function openData() {
     data.top = { k: meta.top.k, kind: meta.top.kind, features: await words(meta.top.features), values: await floats(meta.top.values) };
   }
 }
+/** What the stability of a point is, in words. */
+const STABILITY = "stability: smallest eigenvalue of the point's own Hessian of KL at the finished map; " +
+  "where it is small the point could as well lie elsewhere, and at 0 or below nothing holds it where it is";
+
+/** The stability of a point, in words. */
+function stabilityWords(i) {
+  const own = data.stability[i];
+  if (own <= 0) return `stability ${show(own)}: nothing holds the point here`;
+  let [below, above] = [0, N]; // how many are below: a bisection of the sorted
+  while (below < above) {
+    const middle = (below + above) >> 1;
+    if (data.steadiest[middle] < own) below = middle + 1;
+    else above = middle;
+  }
+  return `stability ${show(own)}, above that of ${percent(below / N)} of the points`;
+}
+
 const pointName = (i) => (meta.names ? meta.names[i] : `row ${i}`);
 
 /** What each column of the summary is, in words. */

@@ -8,6 +8,8 @@ const WORDS = {
   unstable: "points of no use (over 1000 times the median)", clipped: "entries clipped", explicit_points: "points whose clip bit",
   indefinite: "points on a saddle", singular: "points left out (flat)", max_weight: "largest coefficient",
   spread: "spread of the map at the step", collapsed: "map fallen together", after_exaggeration: "after early exaggeration",
+  neighbour_recall: "approximate neighbours", n_checked: "samples checked", n_exact: "samples searched exactly",
+  not_held: "points that nothing holds (at most 0)", lower_quartile: "lower quartile", upper_quartile: "upper quartile",
   of: "of", n_iter: "iterations", at: "at steps", top: "features listed", recall: "new neighbours found",
   recall_least: "new neighbours found, least of a row", change_largest: "largest relative change",
   explained_variance_ratio: "explained variance by component", sha256: "SHA-256", labels_sha256: "SHA-256 of the labels",

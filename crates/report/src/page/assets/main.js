@@ -1,5 +1,7 @@
 // Puts the parts together and answers the controls.
 const KINDS = ["value", "attribution", "importance"];
+/** Whether a colouring is of a feature, and not of the points as such. */
+const isOfFeature = (kind) => KINDS.includes(kind);
 
 async function repaint() {
   const wanted = [state.kind, ...(state.beside === "none" ? [] : [state.beside])];
@@ -14,6 +16,10 @@ async function repaint() {
       panes[at].paint(kind, null, meta.groups ? `coloured by ${meta.groups.title || "group"}` : "");
       continue;
     }
+    if (kind === "stability") {
+      panes[at].paint(kind, data.stability, "stability of each point");
+      continue;
+    }
     const { feature } = state;
     const values = await data.layers[kind].column(feature);
     if (!panes[at] || feature !== state.feature) return; // something else was chosen meanwhile
@@ -21,6 +27,7 @@ async function repaint() {
     else panes[at].paint("group", null, `${kind} of ${meta.features[feature]} is not stored in this page; coloured by group`);
   }
   const about = wanted.filter((kind) => data.layers[kind] && data.layers[kind].about).map((kind) => `${kind}: ${data.layers[kind].about}`);
+  if (wanted.includes("stability")) about.push(STABILITY);
   const moves = meta.dims === 3 ? "Drag turns, shift-drag moves" : "Drag moves";
   $("hint").textContent = [...about.map(sentence), `${moves}, the wheel zooms, a double click shows everything.`].join(" ");
   redraw();
@@ -29,7 +36,7 @@ async function repaint() {
 function chooseFeature(d) {
   state.feature = d;
   $("feature").value = meta.features[d];
-  if (state.kind === "group" && state.beside === "none") {
+  if (!isOfFeature(state.kind) && !isOfFeature(state.beside)) {
     const kind = ["attribution", "importance", "value"].find((k) => data.layers[k]);
     if (!kind) return;
     state.kind = kind;
@@ -104,6 +111,7 @@ function buildAbout() {
     "A map keeps neighbours, not distances: sizes of groups and gaps between them mean little. Another seed gives another arrangement.",
     "Importance asks how much worse this finished map would fit if a feature were missing. It depends on the map, and correlated features share it.",
     "Attribution and sensitivity are derivatives: they say how a small change of a feature would move a point. They say nothing of large changes and are blind where groups are completely apart.",
+    data.stability ? sentence(STABILITY) : null,
     "Contrast is the plain difference of means. It knows the groups but not the map; it is here because it is often as good.",
     "None of these is a cause. With as many features as here, some stand high by chance; repeat with other seeds before you conclude.",
     "Colours are rounded to 8 or 16 bits and clipped at 99.5 % of the points; tables, top features and the CSV hold the program's own numbers.",
@@ -114,7 +122,8 @@ function buildAbout() {
 }
 
 function buildControls() {
-  const kinds = [["group", meta.groups ? meta.groups.title || "group" : "nothing"], ...KINDS.filter((k) => data.layers[k]).map((k) => [k, `${k} of a feature`])];
+  const kinds = [["group", meta.groups ? meta.groups.title || "group" : "nothing"], ...KINDS.filter((k) => data.layers[k]).map((k) => [k, `${k} of a feature`]),
+    ...(data.stability ? [["stability", "stability of the point"]] : [])];
   options($("colour-kind"), kinds, "group");
   options($("beside-kind"), [["none", "–"], ...kinds], "none");
   const order = data.summary.length ? ranking(0, data.summary[0].values) : null;

@@ -64,6 +64,7 @@ function buildPoint() {
   panel.dot = dot(0);
   panel.group = el("span");
   panel.row = el("span", { class: "dim" });
+  panel.stability = el("p", { class: "dim", title: STABILITY, hidden: !data.stability });
   panel.head = el("th", { scope: "col", class: "num" });
   panel.note = el("p", { class: "dim" });
   panel.body = el("tbody");
@@ -77,7 +78,7 @@ function buildPoint() {
     panel.tiles.push(tile);
     tiles.append(tile.figure);
   }
-  panel.full = el("div", { hidden: true }, panel.who, el("p", null, meta.groups ? panel.dot : null, panel.group, panel.row), panel.note, panel.table, tiles);
+  panel.full = el("div", { hidden: true }, panel.who, el("p", null, meta.groups ? panel.dot : null, panel.group, panel.row), panel.stability, panel.note, panel.table, tiles);
   panel.empty = el("p", { class: "dim" }, "Point at the map to see which features put a point where it is. Click keeps the point; Escape lets it go.");
   $("point-body").replaceChildren(panel.empty, panel.full);
   choose();
@@ -102,6 +103,7 @@ function showPoint(i) {
   panel.dot.style.background = meta.colours.groups[g];
   panel.group.textContent = meta.groups ? ` ${data.groupNames[g]}` : "";
   panel.row.textContent = meta.names ? `  row ${i}` : "";
+  if (data.stability) panel.stability.textContent = stabilityWords(i);
   if (panel.list) fillList(i);
   else panel.table.hidden = true;
   for (const { kind, canvas } of panel.tiles) {

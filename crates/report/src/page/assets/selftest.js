@@ -17,6 +17,7 @@ async function selfTest(hovers) {
     panes[0].draw();
     report.layers[kind].inked = inkShare(panes[0]);
   }
+  if (data.stability) report.stability = await stabilityChecks();
   report.labels = labelChecks();
   report.lists = await listChecks();
   pin(N - 1);
@@ -73,6 +74,15 @@ async function answerTimes(count) {
   hover(-1);
   times.sort((a, b) => a - b);
   return { count, median: times[count >> 1], most: times[count - 1] };
+}
+
+/** The map coloured by stability, and what the panel says of the first point and the last. */
+async function stabilityChecks() {
+  state.kind = "stability";
+  await repaint();
+  panes[0].draw();
+  const of = (i) => { pin(i); return panel.stability.textContent; };
+  return { caption: panes[0].caption.textContent, inked: inkShare(panes[0]), first: of(0), last: of(N - 1) };
 }
 
 /** Names on the map: how many are there, how many found no place, how many pairs overlap. */

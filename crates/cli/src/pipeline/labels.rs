@@ -1,0 +1,89 @@
+//! The groups that `--labels` names.
+
+use std::path::{Path, PathBuf};
+
+use embex_io::{Input, Labels, ReadOptions};
+
+/// Group of samples whose label is missing.
+const UNLABELLED: &str = "(no label)";
+
+/// A group for every sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grouping {
+    /// What the groups are.
+    pub(crate) title: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) codes: Vec<u32>,
+}
+
+/// Where `--labels` says they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LabelSource {
+    /// A column, or an array, of the input.
+    Column(String),
+    /// A file, and a column of it.
+    File(PathBuf, Option<String>),
+}
+
+impl LabelSource {
+    /// `FILE`, `FILE:COLUMN`, or else a name.
+    pub(crate) fn of(text: &str) -> Self {
+        if Path::new(text).is_file() {
+            return Self::File(PathBuf::from(text), None);
+        }
+        match text.rsplit_once(':') {
+            Some((file, column)) if Path::new(file).is_file() => {
+                Self::File(PathBuf::from(file), Some(column.to_owned()))
+            }
+            _ => Self::Column(text.to_owned()),
+        }
+    }
+
+    /// What the groups are.
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Column(name) | Self::File(_, Some(name)) => name.clone(),
+            Self::File(path, None) => {
+                path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    /// The groups of the samples of `input`.
+    pub(super) fn grouping(&self, input: &Input) -> embex_io::Result<Grouping> {
+        let labels = match self {
+            Self::Column(name) => input.labels(name)?,
+            Self::File(path, column) => of_file(path, column.as_deref(), input.matrix.n_rows())?,
+        };
+        let Labels { names, codes } = labels.with_missing_as(UNLABELLED);
+        Ok(Grouping { title: self.title(), names, codes: codes.into_iter().flatten().collect() })
+    }
+}
+
+/// The labels of `n_rows` samples from a file.
+pub(crate) fn of_file(
+    path: &Path,
+    column: Option<&str>,
+    n_rows: usize,
+) -> embex_io::Result<Labels> {
+    embex_io::read_labels(path, column, Some(n_rows), &ReadOptions::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_a_file_a_column_of_a_file_or_a_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("labels.csv");
+        std::fs::write(&path, "a\n").expect("writes");
+        let text = path.to_string_lossy().into_owned();
+        assert_eq!(LabelSource::of(&text), LabelSource::File(path.clone(), None));
+        let of_file = LabelSource::File(path, Some("kind".to_owned()));
+        assert_eq!(LabelSource::of(&format!("{text}:kind")), of_file);
+        for name in ["kind", "no/such:kind"] {
+            assert_eq!(LabelSource::of(name), LabelSource::Column(name.to_owned()));
+        }
+    }
+}
