@@ -42,6 +42,7 @@ impl Usage {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(clippy::unnecessary_wraps)] // other systems have nothing to give
 fn cpu_seconds() -> Option<f64> {
     use rustix::time::{ClockId, clock_gettime};
     let time = clock_gettime(ClockId::ProcessCPUTime);

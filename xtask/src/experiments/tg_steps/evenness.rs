@@ -106,7 +106,8 @@ const fn look(step: usize) -> usize {
 }
 
 fn row(config: &Config, formula: &str, measured: &[Measured]) -> Vec<Entry> {
-    let of = |get: &dyn Fn(&Measured) -> f64| mean_sd(measured.iter().map(get).collect());
+    let of =
+        |get: &dyn Fn(&Measured) -> f64| mean_sd(&measured.iter().map(get).collect::<Vec<_>>());
     let relevant: Option<Vec<f64>> = measured.iter().map(|m| m.relevant_first).collect();
     vec![
         config.data.as_str().into(),
@@ -118,13 +119,13 @@ fn row(config: &Config, formula: &str, measured: &[Measured]) -> Vec<Entry> {
         of(&|m| m.evenness[2]),
         of(&Measured::before),
         of(&Measured::after),
-        relevant.map_or(Entry::Blank, mean_sd),
+        relevant.map_or(Entry::Blank, |values| mean_sd(&values)),
         of(&|m| m.beyond_one),
     ]
 }
 
-fn mean_sd(values: Vec<f64>) -> Entry {
-    Estimate::of(&values).map_or(Entry::Blank, |e| Entry::MeanSd {
+fn mean_sd(values: &[f64]) -> Entry {
+    Estimate::of(values).map_or(Entry::Blank, |e| Entry::MeanSd {
         mean: e.mean,
         sd: e.sd.unwrap_or(f64::NAN),
         n: e.n,
