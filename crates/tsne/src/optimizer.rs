@@ -219,7 +219,7 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
         loop {
             report(progress, "optimise", self.iteration, self.params.n_iter, &message)?;
             if let Some(reason) = self.stop_reason() {
-                self.check_spread(LEAST_SPREAD)?;
+                self.check_spread(self.least_finished_spread())?;
                 return Ok(reason);
             }
             self.step(observers)?;
@@ -244,7 +244,8 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
         self.repulsion.sums(&self.y, curvature, &mut self.sums);
         let phase = phase_at(&self.params, self.iteration);
         if self.iteration.is_multiple_of(self.params.kl_every) {
-            self.take_record(phase)?;
+            let free = !observers.iter().any(|o| o.waits());
+            self.take_record(phase, free)?;
             if self.stopped.is_some() {
                 return Ok(());
             }
@@ -306,8 +307,12 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
         }
     }
 
-    /// Notes the divergence of the map that `sums` belong to and applies the stop rules.
-    fn take_record(&mut self, phase: Phase) -> Result<()> {
+    /// Notes the divergence of the map that `sums` belong to and applies the stop rules, if the run is
+    /// `free` to end.
+    ///
+    /// A late phase is always reached and run to its end: exaggeration raises the divergence, so that
+    /// the rules say nothing there.
+    fn take_record(&mut self, phase: Phase, free: bool) -> Result<()> {
         let divergence = self.divergence_with(self.sums.z);
         let iteration = self.iteration;
         if !divergence.kl().is_finite() {
@@ -318,13 +323,17 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
             self.history.push(Record { iteration, divergence, grad_norm: self.grad_norm });
         }
         let exaggerated = iteration < self.params.exaggeration_iter;
-        self.stopped = if iteration == 0 || exaggerated {
+        let goes_on = iteration == 0 || exaggerated || self.params.late_exaggeration_iter > 0;
+        self.stopped = if goes_on {
             None
         } else if self.grad_norm <= self.params.min_grad_norm && iteration > phase.start {
             Some(StopReason::SmallGradient)
         } else {
             self.progress_rule(divergence.kl(), phase)
         };
+        if !free {
+            self.stopped = None;
+        }
         Ok(())
     }
 
@@ -344,6 +353,13 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
     fn divergence_with(&self, z: f64) -> Divergence {
         let attraction = attraction(self.affinities, &self.y);
         Divergence { attraction, log_z: z.ln(), entropy: self.entropy }
+    }
+
+    /// A run that ends in early exaggeration may still be contracted: the next phase would part its
+    /// points again.
+    fn least_finished_spread(&self) -> f64 {
+        let contracted = self.iteration <= self.params.exaggeration_iter;
+        if contracted { least_spread::<T>() } else { LEAST_SPREAD }
     }
 
     fn check_spread(&self, least: f64) -> Result<()> {

@@ -134,7 +134,10 @@ pub struct TsneParams {
     pub min_gain: f64,
     /// Whether velocities become 0 and gains 1 when a phase begins.
     pub reset_between_phases: bool,
-    /// Updates without a lower divergence, within a phase after the first, that end the run.
+    /// Updates without a lower divergence, after the first phase, that end the run.
+    ///
+    /// No stop rule ends a run that has a late phase, whose exaggeration raises the divergence, or
+    /// one whose observers still wait for a step.
     pub n_iter_without_progress: usize,
     /// Euclidean norm of the whole gradient that ends the run.
     pub min_grad_norm: f64,

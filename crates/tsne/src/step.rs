@@ -55,6 +55,11 @@ pub struct StepView<'a, T, const C: usize> {
 pub trait StepObserver<T: Real, const C: usize> {
     /// Whether `sums.curvature` is needed at this update.
     fn wants_curvature(&self, iteration: usize) -> bool;
+    /// Whether updates up to now leave it without what it was asked for: the run does not end by a
+    /// stop rule while one of its observers waits.
+    fn waits(&self) -> bool {
+        false
+    }
     /// Takes note of one update.
     fn observe(&mut self, step: &StepView<'_, T, C>);
 }

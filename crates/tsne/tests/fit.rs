@@ -161,6 +161,37 @@ fn stop_rules_end_a_run() {
     assert_eq!((map.stopped, map.n_iter), (StopReason::SmallGradient, 100));
 }
 
+/// Exaggeration raises the divergence, and attributions need the steps they were asked for.
+#[test]
+fn stop_rules_wait_for_a_late_phase_and_for_observers() {
+    let x = clusters(100);
+    let still = quick()
+        .with_n_iter(300)
+        .with_exaggeration_iter(0)
+        .with_learning_rate(LearningRate::Fixed(1e-30)) // no coordinate changes
+        .with_min_grad_norm(0.0)
+        .with_n_iter_without_progress(20);
+    let late = still.clone().with_late_exaggeration(4.0).with_late_exaggeration_iter(60);
+    let map = late.fit(x.as_ref()).unwrap();
+    assert_eq!((map.stopped, map.n_iter), (StopReason::Iterations, late.n_iter));
+    let asked = AttributeParams::default().with_steps([30, 120]);
+    let explained = still.attribute(x.as_ref(), &asked).unwrap();
+    let steps: Vec<usize> = explained.sensitivities.iter().map(|s| s.step).collect();
+    assert_eq!(steps, [30, 120]);
+    assert_eq!(
+        (explained.map.stopped, explained.map.n_iter < still.n_iter),
+        (StopReason::NoProgress, true)
+    );
+}
+
+/// A map that ends contracted by exaggeration has not collapsed: the next phase parts it.
+#[test]
+fn a_run_may_end_in_early_exaggeration() {
+    let bed = embex_testkit::nested_clusters(1000, 10, 2.0, 1.0, 0);
+    let map = TsneParams::default().with_n_iter(250).fit(bed.x.as_ref()).unwrap();
+    assert_eq!((map.stopped, map.n_iter), (StopReason::Iterations, 250));
+}
+
 #[test]
 fn late_exaggeration_narrows_the_map() {
     let x = clusters(200);

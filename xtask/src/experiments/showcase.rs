@@ -158,7 +158,7 @@ impl Study {
             |&(a, b): &(usize, usize)| format!("{} / {}", self.data.groups[a], self.data.groups[b]);
         let groups = self.data.groups.len();
         let blind: Vec<String> = saturation.blind_pairs().iter().map(name).collect();
-        let warning = saturation.warning().unwrap_or_else(|| {
+        let warning = saturation.warning(&self.data.groups).unwrap_or_else(|| {
             format!(
                 "no warning, {} % of the affinity lies across groups",
                 text::number(100.0 * saturation.across, 3)

@@ -36,11 +36,15 @@ pub(super) struct Found<T> {
 
 /// What the user should know before trusting the numbers.
 pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
-    let blind = found.saturation.as_ref().and_then(summary::Saturation::warning);
-    blind.into_iter().chain(page_notices(found)).collect()
+    saturation_warning(found).into_iter().chain(page_notices(found)).collect()
 }
 
-/// Those of them that the page does not word itself.
+fn saturation_warning<T>(found: &Found<T>) -> Option<String> {
+    let (grouping, _) = found.prepared.groups.as_ref()?;
+    found.saturation.as_ref()?.warning(&grouping.names)
+}
+
+/// Those of them that do not come of what crosses between groups.
 fn page_notices<T>(found: &Found<T>) -> Vec<String> {
     let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
     if let Some(share) = found.quality.pointer("/neighbour_recall/share").and_then(Value::as_f64) {
@@ -202,7 +206,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let map = Rows::convert_from(found.made.map.as_mat());
     let names = std::mem::take(&mut found.prepared.names);
     let mut page = PageInput::new(&format!("t-SNE of {source}"), matrix(map)?, names);
-    page.notices = page_notices(&found);
+    page.notices = notices(&found);
     page.listed = settings.explain.top;
     page.saturation = (found.saturation.as_ref())
         .map(|s| Saturation { mass_across: s.across, saturated: s.is_blind() });

@@ -358,6 +358,10 @@ impl<T: Real, const C: usize> StepObserver<T, C> for Attributor<T, C> {
         }
     }
 
+    fn waits(&self) -> bool {
+        self.seen.len() < self.steps.len()
+    }
+
     fn observe(&mut self, step: &StepView<'_, T, C>) {
         match &mut self.recursion {
             Recursion::None => return,

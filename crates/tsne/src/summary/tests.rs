@@ -184,8 +184,43 @@ fn saturation_counts_the_mass_between_groups() {
         assert_eq!(saturation.across, mass.row(0)[1]);
         assert_eq!(saturation.is_blind(), blind, "{effect}: {}", saturation.across);
         assert_eq!(saturation.blind_pairs().len(), usize::from(blind));
-        assert_eq!(saturation.warning().is_some(), blind);
+        assert_eq!(saturation.warning(&[]).is_some(), blind);
     }
+}
+
+/// The failing case of \[TG\]: the first feature, effect 8, cuts two pairs of classes apart while
+/// affinity still crosses within each pair.
+#[test]
+fn saturation_finds_what_is_cut_off_behind_an_ample_total() {
+    let names: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    for (effects, parts) in
+        [((4.0, 2.0), vec![vec![0, 1, 2, 3]]), ((8.0, 3.0), vec![vec![0, 1], vec![2, 3]])]
+    {
+        let bed = nested_clusters(1000, 10, effects.0, effects.1, 0);
+        let labels: Vec<u32> = bed.labels.iter().map(|&l| l as u32).collect();
+        let groups = Groups::new(&labels, 4).unwrap();
+        let neighbours = embex_trees::knn(bed.x.as_ref(), 91).unwrap();
+        let affinities = Affinities::from_neighbours(neighbours, 30.0).unwrap();
+        let saturation = Saturation::new(&affinities, &groups).unwrap();
+        assert_eq!(saturation.parts(), parts, "{:?}", saturation.share);
+        assert!(saturation.across > Saturation::BLIND);
+        assert_eq!(saturation.is_blind(), parts.len() > 1);
+        let warning = saturation.warning(&names);
+        assert_eq!(warning.is_some(), parts.len() > 1);
+        assert!(warning.is_none_or(|words| words.contains("a, b | c, d")));
+    }
+}
+
+/// One sample among many leans on its neighbours with all it has.
+#[test]
+fn a_rare_group_is_not_cut_off_for_being_rare() {
+    let bed = nested_clusters(300, 5, 0.0, 0.0, 1);
+    let labels: Vec<u32> = (0..300).map(|i| u32::from(i == 7)).collect();
+    let groups = Groups::new(&labels, 2).unwrap();
+    let neighbours = embex_trees::knn(bed.x.as_ref(), 40).unwrap();
+    let affinities = Affinities::from_neighbours(neighbours, 12.0).unwrap();
+    let saturation = Saturation::new(&affinities, &groups).unwrap();
+    assert_eq!((saturation.parts().len(), saturation.share.row(0)[1]), (1, 1.0));
 }
 
 #[test]
