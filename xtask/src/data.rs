@@ -1,10 +1,12 @@
 //! The data sets that experiments use: which, where from, and whether they are there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use embex_io::FileStatus;
+use embex_io::{FileStatus, write_bytes, write_npy};
 
 use crate::exit::Refusal;
+use crate::mnist;
+use crate::reproduce::DataSet;
 
 /// What `cargo xtask data` was asked to do.
 #[derive(clap::Subcommand, Debug)]
@@ -17,6 +19,19 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "DIR", env = "EMBEX_DATA")]
         data: PathBuf,
     },
+    /// Write MNIST for the program: DIR/mnist70k.npy (an image per row, the training images first)
+    /// and DIR/mnist70k_digits.csv; mnist10k with --n 10000, mnist1500 with --n 1500
+    Mnist {
+        /// Folder of data sets
+        #[arg(long, value_name = "DIR", env = "EMBEX_DATA")]
+        data: PathBuf,
+        /// Images to write
+        #[arg(long, value_name = "N", default_value_t = mnist::N_IMAGES)]
+        n: usize,
+        /// Where to
+        #[arg(long, value_name = "DIR", default_value = "out")]
+        out: PathBuf,
+    },
 }
 
 /// Lists or verifies.
@@ -24,6 +39,7 @@ pub(crate) fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
         DataCommand::List => list(),
         DataCommand::Verify { data } => verify(data),
+        DataCommand::Mnist { data, n, out } => export_mnist(data, *n, out),
     }
 }
 
@@ -70,4 +86,46 @@ fn verify(folder: &PathBuf) -> anyhow::Result<()> {
         return Err(Refusal::BadData(format!("{wrong} files are not the manifest's")).into());
     }
     Ok(())
+}
+
+fn export_mnist(folder: &Path, n: usize, out: &Path) -> anyhow::Result<()> {
+    if n == 0 || n > mnist::N_IMAGES {
+        let words = format!("--n {n}: MNIST has 1 to {} images to write", mnist::N_IMAGES);
+        return Err(Refusal::Usage(words).into());
+    }
+    let set = DataSet::in_folder(folder);
+    let images = mnist::images(&set, n)?;
+    let digits = mnist::digits(&set, n)?;
+    let name = match (n / 1000, n % 1000) {
+        (thousands, 0) => format!("mnist{thousands}k"),
+        _ => format!("mnist{n}"),
+    };
+    std::fs::create_dir_all(out)?;
+    let (path, labels) = (out.join(format!("{name}.npy")), out.join(format!("{name}_digits.csv")));
+    let pixels: Vec<u8> = images.as_slice().iter().map(|&pixel| pixel as u8).collect(); // exact
+    write_npy(&path, &[images.n_rows(), images.n_cols()], &pixels)?;
+    let lines: String = digits.iter().map(|digit| format!("{digit}\n")).collect();
+    write_bytes(&labels, format!("digit\n{lines}").as_bytes())?;
+    println!("{}\n{}", path.display(), labels.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mnist_is_written_as_the_program_reads_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        mnist::tests::write_four_images(folder.path());
+        let out = folder.path().join("out");
+        export_mnist(folder.path(), 3, &out).expect("writes");
+        let read = embex_io::read(out.join("mnist3.npy"), &embex_io::ReadOptions::default());
+        let pixels = read.expect("reads").matrix.into_dense_f32(u64::MAX).expect("fits");
+        assert_eq!(pixels, [1.0, 2.0, 3.0, 4.0, 5.0, 255.0]);
+        let digits = std::fs::read_to_string(out.join("mnist3_digits.csv")).expect("reads");
+        assert_eq!(digits, "digit\n7\n0\n9\n");
+        assert!(export_mnist(folder.path(), 0, &out).is_err());
+        assert!(export_mnist(folder.path(), mnist::N_IMAGES + 1, &out).is_err());
+    }
 }

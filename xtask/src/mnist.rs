@@ -6,6 +6,9 @@ use embex_linalg::Rows;
 
 use crate::reproduce::DataSet;
 
+/// Images in all.
+pub(crate) const N_IMAGES: usize = 70_000;
+
 const PARTS: [&str; 2] = ["train", "t10k"];
 
 /// The first `n` images in rows, pixels 0 to 255.
@@ -43,15 +46,14 @@ pub(crate) fn digits(set: &DataSet, n: usize) -> anyhow::Result<Vec<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn images_and_digits_run_on_from_training_to_test() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("mnist")).expect("creates");
+    /// A data folder with two training and two test images of two pixels.
+    pub(crate) fn write_four_images(folder: &std::path::Path) {
+        std::fs::create_dir(folder.join("mnist")).expect("creates");
         let write = |name: &str, bytes: &[u8]| {
-            let path = folder.path().join("mnist").join(name);
+            let path = folder.join("mnist").join(name);
             std::fs::write(path, bytes).expect("writes");
         };
         // idx: type byte, number of axes, their lengths; images of 1 × 2 pixels.
@@ -61,6 +63,12 @@ mod tests {
         let one = [0, 0, 8, 1, 0, 0, 0, 2];
         write("train-labels-idx1-ubyte.gz", &[&one[..], &[7, 0]].concat());
         write("t10k-labels-idx1-ubyte.gz", &[&one[..], &[9, 1]].concat());
+    }
+
+    #[test]
+    fn images_and_digits_run_on_from_training_to_test() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write_four_images(folder.path());
         let set = DataSet::in_folder(folder.path());
         let images = images(&set, 3).expect("reads");
         assert_eq!(images.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 255.0]);
