@@ -221,6 +221,15 @@ mod browser {
             let first = |name: &str| list(name)["numbers"][0].as_str().unwrap().to_owned();
             assert_eq!(first("sensitivity"), first("attribution").replace(['+', '−'], ""));
             assert_ne!(first("sensitivity"), first("attribution"));
+            let [by_value, by_size] = [false, true].map(|by_size| {
+                let key = |f: &usize| if by_size { spread(0, *f).abs() } else { spread(0, *f) };
+                let mut order: Vec<usize> = (0..40).collect();
+                order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+                order[..25].to_vec()
+            });
+            assert_eq!(report["group"]["importance"]["features"], json!(by_value));
+            assert_eq!(report["group"]["contrast"]["features"], json!(by_size));
+            assert_ne!(by_value, by_size);
         }
     }
 

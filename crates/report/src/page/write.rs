@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encode::{self, Blocks, LayerMeta};
-use super::input::{Layer, LayerData, LayerKind, PageInput, TopFeatures};
+use super::input::{Layer, LayerData, LayerKind, PageInput, SummaryColumn, TopFeatures};
 use crate::{Result, palette, text};
 
 const STYLE: &str = include_str!("assets/page.css");
@@ -148,9 +148,10 @@ fn meta<'a>(
     };
     let stability = input.stability.as_deref().map(|values| blocks.add_f64(values)).transpose()?;
     let mut summary = Vec::new();
-    for (name, matrix) in input.summary.columns() {
-        if let Some(matrix) = matrix {
-            summary.push(json!({ "name": name, "block": blocks.add_f64(matrix.as_slice())? }));
+    for SummaryColumn { name, by_size, values } in input.summary.columns() {
+        if let Some(matrix) = values {
+            let block = blocks.add_f64(matrix.as_slice())?;
+            summary.push(json!({ "name": name, "by_size": by_size, "block": block }));
         }
     }
     let top = input.top.as_ref().map(|top| top_meta(top, blocks)).transpose()?;

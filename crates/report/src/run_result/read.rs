@@ -157,7 +157,7 @@ fn summary(page: &PageInput, path: &Path) -> Result<Summary> {
         return Ok(Summary::default());
     }
     let (n_groups, n_features) = (page.n_groups(), page.features.len());
-    let names = Summary::default().columns().map(|(name, _)| name);
+    let names = Summary::default().columns().map(|column| column.name);
     let header: Vec<&str> = ["group", "feature"].into_iter().chain(names).collect();
     let mut columns: [Vec<f64>; 5] = Default::default();
     let mut at = 0;

@@ -17,7 +17,7 @@ pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     for each in &page.layers {
         layer(each, dir)?;
     }
-    if page.summary.columns().iter().any(|(_, matrix)| matrix.is_some()) {
+    if page.summary.columns().iter().any(|column| column.values.is_some()) {
         importance(page, &dir.join(files::IMPORTANCE))?;
         if page.listed > 0 {
             top_groups(page, &dir.join(files::TOP_GROUPS))?;
@@ -119,13 +119,12 @@ fn group_names(page: &PageInput) -> Vec<&str> {
 
 /// The five numbers of a group and feature, empty where unknown.
 fn numbers(page: &PageInput, g: usize, d: usize) -> impl Iterator<Item = String> {
-    let cell =
-        move |m: &Option<Matrix<f64>>| m.as_ref().map_or(String::new(), |m| m.at(g, d).to_string());
-    page.summary.columns().map(|(_, matrix)| cell(matrix)).into_iter()
+    let cell = |m: Option<&Matrix<f64>>| m.map_or(String::new(), |m| m.at(g, d).to_string());
+    page.summary.columns().map(|column| cell(column.values)).into_iter()
 }
 
 fn importance(page: &PageInput, path: &Path) -> Result<()> {
-    let names = page.summary.columns().map(|(name, _)| name);
+    let names = page.summary.columns().map(|column| column.name);
     let mut csv = CsvWriter::create(path, ["group", "feature"].into_iter().chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
         for (d, feature) in page.features.iter().enumerate() {
@@ -137,7 +136,7 @@ fn importance(page: &PageInput, path: &Path) -> Result<()> {
 }
 
 fn top_groups(page: &PageInput, path: &Path) -> Result<()> {
-    let names = page.summary.columns().map(|(name, _)| name);
+    let names = page.summary.columns().map(|column| column.name);
     let mut csv = CsvWriter::create(path, ["group", "rank", "feature"].into_iter().chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
         for (rank, d) in page.summary.ranked(g).into_iter().take(page.listed).enumerate() {

@@ -130,7 +130,7 @@ async function openData() {
     data.layers[info.kind] = await layer.open();
   }
   data.summary = [];
-  for (const column of meta.summary) data.summary.push({ name: column.name, values: await doubles(column.block) });
+  for (const column of meta.summary) data.summary.push({ ...column, values: await doubles(column.block) });
   if (meta.top) {
     data.top = { k: meta.top.k, kind: meta.top.kind, features: await words(meta.top.features), values: await floats(meta.top.values) };
   }

@@ -185,10 +185,11 @@ function paintTile(canvas, values, kind) {
   pen.putImageData(pixels, 0, 0);
 }
 
-/** Features of a group by falling |number| of a summary column. */
-function ranking(g, values) {
+/** Features of a group by a summary column, falling by value, or by size where its signs mean much. */
+function ranking(g, { values, by_size }) {
   const order = Uint32Array.from({ length: D }, (_, d) => d);
-  return order.sort((a, b) => Math.abs(values[g * D + b]) - Math.abs(values[g * D + a]) || a - b);
+  const key = by_size ? (d) => Math.abs(values[g * D + d]) : (d) => values[g * D + d];
+  return order.sort((a, b) => key(b) - key(a) || a - b);
 }
 
 function showGroup() {
@@ -200,14 +201,14 @@ function showGroup() {
     body.replaceChildren(el("p", { class: "dim" }, `${size}. No summary per group is in this page.`));
     return;
   }
-  const order = [...ranking(g, first.values).slice(0, listed())];
-  const most = Math.abs(first.values[g * D + order[0]]) || 1;
+  const order = [...ranking(g, first).slice(0, listed())];
+  const most = order.reduce((m, d) => Math.max(m, Math.abs(first.values[g * D + d])), 0) || 1;
   const columns = data.summary.map((c) => ({ ...COLUMNS[c.name], first: c === first, numbers: order.map((d) => c.values[g * D + d]) }));
   for (const column of columns) column.form = columnForm(column.numbers);
   const head = el("tr", null, el("th", { scope: "col" }, "feature"), ...columns.map(({ head, tip, form }) => columnHead(head, form.unit, tip)));
   const lines = order.map((d, r) => el("tr", null, el("td", { class: "name", title: meta.features[d] }, featureButton(d)),
     ...columns.map((column) => numberCell(column.numbers[r], column.form, column.first ? most : 0))));
-  body.replaceChildren(el("p", { class: "dim" }, `${size}; the ${plural(order.length, "feature")} with the largest ${COLUMNS[first.name].head}.`),
+  body.replaceChildren(el("p", { class: "dim" }, `${size}; the ${plural(order.length, "feature")} with the largest ${first.by_size ? `size of ${COLUMNS[first.name].head}` : COLUMNS[first.name].head}.`),
     el("div", { class: "wide" }, el("table", { class: "bars" }, el("thead", null, head), el("tbody", null, ...lines))));
   if (meta.image) body.append(el("div", { class: "tiles" }, ...data.summary.map((c) => groupTile(g, c))));
 }

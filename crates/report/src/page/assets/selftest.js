@@ -20,6 +20,7 @@ async function selfTest(hovers) {
   if (data.stability) report.stability = await stabilityChecks();
   report.labels = labelChecks();
   report.lists = await listChecks();
+  report.group = groupChecks();
   pin(N - 1);
   report.misfits = misfits();
   if (data.summary.length) report.table = tableChecks();
@@ -104,6 +105,19 @@ async function listChecks() {
     if (kind && data.layers[kind]) { await data.layers[kind].all(); showPoint(N - 1); }
     const lines = panel.rows.filter((row) => !row.tr.hidden);
     found[name] = { head: panel.head.textContent, count: lines.length, features: lines.map((row) => row.d), numbers: lines.map((row) => row.number.textContent) };
+  }
+  return found;
+}
+
+/** The features of the first group as its panel lists them, by each column that may order them. */
+function groupChecks() {
+  $("group-pick").value = "0";
+  const found = {};
+  for (const { name } of data.summary) {
+    $("group-order").value = name;
+    $("group-order").dispatchEvent(new Event("change"));
+    const names = [...$("group-body").querySelectorAll("td.name")].map((cell) => meta.features.indexOf(cell.title));
+    found[name] = { words: $("group-body").querySelector("p").textContent, features: names };
   }
   return found;
 }
