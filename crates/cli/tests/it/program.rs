@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{Bed, assert_same, code, contents, embex, json_lines, run, stderr};
+use crate::common::{Bed, assert_same, code, contents, embex, json_lines, run, set, stderr};
 
 #[test]
 fn a_run_leaves_the_documented_files_and_nothing_else() {
@@ -48,8 +48,7 @@ fn bytes_do_not_depend_on_threads_or_memory() {
     let one = bed.succeed("one", &[]);
     let arguments = |out: &str, threads: &str| {
         let mut arguments = bed.arguments(out);
-        let at = arguments.iter().position(|word| word == "--threads").expect("given");
-        threads.clone_into(&mut arguments[at + 1]);
+        set(&mut arguments, "--threads", threads);
         arguments
     };
     for threads in ["2", "8"] {
@@ -60,6 +59,29 @@ fn bytes_do_not_depend_on_threads_or_memory() {
     for memory in ["60M", "4G"] {
         assert_same(&one, &bed.succeed(memory, &["--max-memory", memory]), memory);
     }
+}
+
+/// Several blocks of every sum and loop: threads finish them in any order, and a limit decides how
+/// many are in flight.
+#[test]
+fn bytes_of_several_blocks_do_not_depend_on_threads_or_memory() {
+    let bed = Bed::of(1200, 12);
+    let arguments = |out: &str, threads: &str| {
+        let mut arguments = bed.arguments(out);
+        set(&mut arguments, "--threads", threads);
+        arguments.extend(["--pca", "6"].map(str::to_owned));
+        arguments
+    };
+    let run = |arguments: &[String]| {
+        let output = run(arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+    };
+    run(&arguments("one", "1"));
+    run(&arguments("eight", "8"));
+    assert_same(&bed.path("one"), &bed.path("eight"), "8 threads");
+    let limit = ["--max-memory", "40M"].map(str::to_owned);
+    run(&[&arguments("limited", "2")[..], &limit].concat());
+    assert_same(&bed.path("one"), &bed.path("limited"), "40M");
 }
 
 #[test]
