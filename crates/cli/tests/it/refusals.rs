@@ -26,6 +26,7 @@ fn assert_nothing_left(folder: &Path) {
 }
 
 fn assert_refused(name: &str, bytes: &[u8], more: &[&str], expected: i32, words: &str) {
+    assert!(!words.is_empty(), "every message holds no words");
     let (code, message) = refuse(name, bytes, more);
     assert_eq!(code, expected, "{name}: {message}");
     assert!(message.starts_with("error: ") && message.contains(words), "{name}: {message}");
@@ -45,11 +46,16 @@ fn numbers(n: usize, d: usize, odd: &str) -> Vec<u8> {
 
 #[test]
 fn values_that_are_no_finite_numbers_are_named() {
-    for odd in ["nan", "inf", "-inf", ""] {
-        let (code, message) = refuse("x.csv", &numbers(40, 3, odd), &[]);
-        assert_eq!(code, 3, "{odd:?}: {message}");
+    for (odd, words) in [
+        ("nan", "line 4, column 2: the value is missing (\"nan\")"),
+        ("", "line 4, column 2: the value is missing (\"\")"),
+        ("inf", "the value at row 3, column 1 is inf, not a finite number"),
+        ("-inf", "the value at row 3, column 1 is -inf, not a finite number"),
+    ] {
+        assert_refused("x.csv", &numbers(40, 3, odd), &[], 3, words);
     }
-    assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, "word");
+    let words = "line 4, column 2: \"word\" is not a number";
+    assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, words);
 }
 
 #[test]
@@ -76,11 +82,13 @@ fn values_beyond_single_precision_need_double() {
 
 #[test]
 fn empty_and_tiny_inputs_are_refused() {
-    assert_refused("x.csv", b"", &[], 3, "");
-    assert_refused("x.csv", b"a,b\n", &[], 3, "");
-    assert_refused("x.csv", &numbers(1, 3, ""), &["--header", "false"], 3, "");
-    assert_refused("x.csv", &numbers(40, 3, "7"), &[], 3, "perplexity");
-    assert_refused("x.npy", b"", &[], 3, "");
+    assert_refused("x.csv", b"", &[], 3, "no values (0 rows, 0 columns)");
+    assert_refused("x.csv", b"a,b\n", &[], 3, "no values (0 rows, 2 columns)");
+    let one = numbers(1, 3, "");
+    assert_refused("x.csv", &one, &["--header", "false"], 3, "perplexity 30 needs");
+    assert_refused("x.csv", &one, &["--header", "false"], 3, "n is 1");
+    assert_refused("x.csv", &numbers(40, 3, "7"), &[], 3, "n is 40");
+    assert_refused("x.npy", b"", &[], 3, "cut short: 8 bytes of header expected, 0 found");
 }
 
 #[test]
@@ -100,17 +108,25 @@ fn truncated_and_hostile_files_are_refused() {
     let text = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000000), }\n";
     header.extend((text.len() as u16).to_le_bytes());
     header.extend(text.as_bytes());
-    let (code, message) = refuse("x.npy", &header, &[]);
-    assert!([3, 4].contains(&code), "{code}: {message}");
-    assert_refused("x.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'", &[], 3, "");
+    let cut = "cut short: 8000000000000000000 bytes of data expected, 0 found";
+    assert_refused("x.npy", &header, &[], 3, cut);
+    let cut = "cut short: 65535 bytes of header expected, 8 found";
+    assert_refused("x.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'", &[], 3, cut);
     let mut idx = vec![0, 0, 8, 3];
     idx.extend([0xff; 12]);
-    let (code, message) = refuse("x-ubyte", &idx, &[]);
-    assert!([3, 4].contains(&code), "{code}: {message}");
-    assert_refused("x.csv.gz", b"\x1f\x8b\x08\x00\x00", &[], 3, "");
-    assert_refused("x.npz", b"PK\x03\x04 and no more", &[], 3, "");
-    assert_refused("x.h5ad", b"\x89HDF\r\n\x1a\n and no more", &[], 3, "");
-    assert_refused("x.mtx", b"%%MatrixMarket matrix coordinate real general\n9 9\n", &[], 3, "");
+    assert_refused("x-ubyte", &idx, &[], 3, "idx file: the sizes overflow");
+    assert_refused("x.csv.gz", b"\x1f\x8b\x08\x00\x00", &[], 3, "the compressed data end early");
+    assert_refused(
+        "x.npz",
+        b"PK\x03\x04 and no more",
+        &[],
+        3,
+        "the directory at the end is missing",
+    );
+    let words = "not a valid h5ad file: HDF5 format error";
+    assert_refused("x.h5ad", b"\x89HDF\r\n\x1a\n and no more", &[], 3, words);
+    let mtx = b"%%MatrixMarket matrix coordinate real general\n9 9\n";
+    assert_refused("x.mtx", mtx, &[], 3, "line 2: 3 whole numbers are needed");
     assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
 }
 
