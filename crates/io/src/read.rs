@@ -157,7 +157,8 @@ fn read_stream(mut stream: Stream, options: &ReadOptions) -> Result<Input> {
     let budget = options.budget(stream.bytes());
     let mut input = read_as(&detected, stream, options, &budget)?;
     if options.transpose {
-        budget.claim("the matrix with rows and columns exchanged", 1, input.matrix.bytes())?;
+        let bytes = input.matrix.exchange_bytes();
+        budget.claim("the matrix with rows and columns exchanged", 1, bytes)?;
         input = input.transposed();
     }
     if options.missing == Missing::Refuse {

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use embex_tsne::attribution::{Derivative, Mode};
 
+use crate::pipeline::labels::MOST_GROUPS;
+
 /// Sensitivity and importance.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Explanation")]
@@ -36,7 +38,7 @@ pub(crate) struct ExplainArgs {
     /// Remove features together that correlate by at least R (in absolute value)
     #[arg(long, value_name = "R", conflicts_with = "no_importance")]
     pub(crate) correlated: Option<f64>,
-    /// Number of groups to find where no labels are given, at least 2; 0 for none [default: 10]
+    /// Number of groups to find where no labels are given, 2 to 1000; 0 for none [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "labels")]
     pub(crate) clusters: Option<usize>,
     /// Features listed per point and group, at most all; 0 for no lists
@@ -52,10 +54,11 @@ impl ExplainArgs {
                 "--at does not apply to fixed_point, which is of the finished map".to_owned()
             );
         }
-        if self.clusters == Some(1) {
-            return Err("--clusters 1 makes no groups; give 0, or 2 and more".to_owned());
+        match self.clusters {
+            Some(1) => Err("--clusters 1 makes no groups; give 0, or 2 and more".to_owned()),
+            Some(n) if n > MOST_GROUPS => Err(format!("--clusters {n}: at most {MOST_GROUPS}")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Refuses more groups than samples.

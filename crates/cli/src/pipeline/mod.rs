@@ -26,7 +26,7 @@ use embex_tsne::Precision;
 use embex_tsne::summary::Saturation;
 use serde_json::{Value, json};
 
-use crate::args::{Amount, ReportArgs, TsneArgs};
+use crate::args::{Amount, Limit, ReportArgs, TsneArgs};
 use crate::exit::{Error, Result};
 use crate::progress::{self, Display};
 use estimate::{Estimate, Shape};
@@ -46,17 +46,19 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     let settings = Settings::of(args)?;
     settings.check()?;
     let mut clock = Clock::default();
-    let limit = args.run.max_memory;
-    let samples = source::read(&args.input, limit.map(|amount| amount.0))?;
+    let limit = Limit::now(args.run.max_memory);
+    let read = source::read(&args.input, args.run.max_memory.map(|_| limit.bytes()))?;
     clock.note("read");
-    let shape = Shape::of(&samples.matrix);
+    let shape = Shape::of(read.matrix(), read.n_groups());
     settings.check_shape(shape.n_rows, shape.n_cols)?;
     args.check_samples(shape.n_rows)?;
-    let estimate = Estimate::new(shape, &settings, limit)?;
+    let estimate = Estimate::new(shape, &settings, args.run.max_memory)?;
     if args.run.dry_run {
-        return dry_run(&estimate, &settings, shape, args);
+        dry_run(&estimate, &settings, shape, args)?;
+        return estimate.check(limit);
     }
     estimate.check(limit)?;
+    let samples = read.into_samples();
     let folder = match Folder::open(&args.run, &settings)? {
         Opened::Work(folder) => folder,
         Opened::Complete => {
@@ -65,7 +67,8 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
             return display.event("done", json!({ "out": out }), &words);
         }
     };
-    let mut run = Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
+    let (settings, folder_now, shown) = (&settings, &folder, &mut display);
+    let mut run = Run { settings, folder: folder_now, args, limit, display: shown, clock };
     let outcome = run.in_types(samples);
     display.end_phase();
     finish(outcome, folder, &mut display)
@@ -117,11 +120,11 @@ fn dry_run(estimate: &Estimate, settings: &Settings, shape: Shape, args: &TsneAr
             "{} samples × {} features ({} values)\nmemory by stage, about:\n{}",
             shape.n_rows,
             shape.n_cols,
-            shape.n_rows * shape.n_cols,
+            shape.n_rows.saturating_mul(shape.n_cols),
             estimate.words()
         ))?;
     }
-    estimate.check(args.run.max_memory)
+    Ok(())
 }
 
 /// Times of the stages.
@@ -151,6 +154,7 @@ struct Run<'a> {
     settings: &'a Settings,
     folder: &'a Folder,
     args: &'a TsneArgs,
+    limit: Limit,
     display: &'a mut Display,
     clock: Clock,
 }
@@ -172,9 +176,8 @@ impl Run<'_> {
     /// Every stage frees what no later one needs: the memory of a run is that of its largest.
     fn stages<T: Stored, const C: usize>(&mut self, samples: Samples) -> Result<()> {
         let (settings, folder) = (self.settings, self.folder);
-        let bytes = self.args.run.max_memory.map_or(u64::MAX, |amount| amount.0);
         let budget = estimate::budget(self.args.run.max_memory);
-        let prepared = prepare::prepare::<T>(samples, settings, bytes, self.display)?;
+        let prepared = prepare::prepare::<T>(samples, settings, self.limit.bytes(), self.display)?;
         self.clock.note("prepare");
         let affinities = map::affinities(&prepared, settings, folder, budget, self.display)?;
         self.clock.note("neighbours");

@@ -130,6 +130,42 @@ fn truncated_and_hostile_files_are_refused() {
     assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
 }
 
+/// 90 bytes that declare 16 TB, and more cells than there are numbers for: refused before anything
+/// is made of them, in a dry run as well.
+#[test]
+fn sparse_files_that_no_machine_holds_are_refused() {
+    for (sizes, limit) in [
+        ("1000000 4000000 3", &[][..]),
+        ("1000000 4000000 3", &["--max-memory", "900T"]),
+        ("3000000 4294967295 3", &[]),
+        ("100 4294967295 1", &["--max-memory", "2G"]),
+    ] {
+        let head = format!("%%MatrixMarket matrix coordinate real general\n{sizes}\n1 1 1\n");
+        let rest = if sizes.ends_with('3') { "2 2 1\n3 3 1\n" } else { "" };
+        let file = (head + rest).into_bytes();
+        let words = if limit.contains(&"2G") { "--max-memory" } else { "this machine has left" };
+        assert_refused("x.mtx", &file, limit, 4, words);
+        assert_refused("x.mtx", &file, &[limit, &["--dry-run"]].concat(), 4, words);
+    }
+}
+
+/// A column of names by mistake: the tables of so many groups would be larger than the data.
+#[test]
+fn labels_that_make_no_groups_are_refused_by_name() {
+    let text = table(60);
+    let barcodes = text.lines().enumerate().map(|(at, line)| match at {
+        0 => line.to_owned() + ",barcode\n",
+        _ => format!("{line},cell{at}\n"),
+    });
+    let bytes: Vec<u8> = barcodes.collect::<String>().into_bytes();
+    let more = ["--labels", "barcode", "--set-aside", "kind", "--perplexity", "5"];
+    let words = "--labels barcode: 60 different labels of 60 samples make no groups";
+    assert_refused("x.csv", &bytes, &more, 3, words);
+    assert_refused("x.csv", &bytes, &[&more[..], &["--dry-run"]].concat(), 3, words);
+    let clusters = ["--clusters", "1001", "--set-aside", "kind,barcode"];
+    assert_refused("x.csv", &bytes, &clusters, 2, "--clusters 1001: at most 1000");
+}
+
 /// A map of equal samples would show nothing but the noise of its start.
 #[test]
 fn samples_that_are_all_equal_are_refused() {
