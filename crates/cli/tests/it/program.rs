@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{Bed, assert_same, code, contents, embex, json_lines, run, set, stderr};
+use crate::common::{Bed, assert_same, code, contents, embex, json_lines, noise, run, set, stderr};
 
 #[test]
 fn a_run_leaves_the_documented_files_and_nothing_else() {
@@ -136,6 +136,47 @@ fn a_limit_shrinks_what_is_done_in_blocks_and_refuses_what_is_not() {
     assert_eq!(bytes(&limited, "map"), bytes(&free, "map"));
     assert!(free["peak_bytes"].as_u64() > Some(60 << 20));
     assert_eq!(plan(&["--max-memory", "30M"]).0, 4);
+}
+
+/// The promise of `--dry-run`: right to a quarter, with and without a limit, and where the tables of
+/// many groups count.
+#[cfg(target_os = "linux")]
+#[test]
+fn estimates_are_right_to_a_quarter() {
+    let bed = Bed::new();
+    let rows = 2000;
+    let table = (0..rows).map(|i| {
+        let cells: Vec<String> = (0..150).map(|d| format!("{:.4}", noise(i, d))).collect();
+        cells.join(",") + ",g" + &(i % 800).to_string() + "\n"
+    });
+    let names: Vec<String> = (0..150).map(|d| format!("f{d}")).collect();
+    let grouped = bed.path("grouped.csv");
+    let text = names.join(",") + ",group\n" + &table.collect::<String>();
+    fs::write(&grouped, text).expect("writes");
+    let grouped = grouped.display().to_string();
+    let digits = "--iterations 40 --exaggeration-iterations 20 --threads 2";
+    let cases = [
+        ("free", "bundled:digits", digits.to_owned()),
+        ("limited", "bundled:digits", format!("{digits} --max-memory 60M")),
+        ("groups", &grouped, format!("{digits} --labels group --no-importance")),
+    ];
+    for (out, input, more) in cases {
+        let out = bed.path(out);
+        let mut arguments = vec!["tsne", input, "--out"];
+        let path = out.display().to_string();
+        arguments.push(&path);
+        arguments.extend(more.split_whitespace());
+        let plan = run([&arguments[..], &["--dry-run", "--json"]].concat());
+        let planned = json_lines(&plan)[0]["memory"]["peak_bytes"].as_f64().expect("bytes");
+        let output = run([&arguments[..], &["--quiet"]].concat());
+        assert_eq!(code(&output), 0, "{more}: {}", stderr(&output));
+        let record = fs::read_to_string(out.join("run.json")).expect("reads");
+        let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        let measured = record["peak_memory_bytes"].as_f64().expect("Linux tells");
+        println!("{input} {more}: planned {planned:.0}, measured {measured:.0}");
+        let ratio = planned / measured;
+        assert!((0.75..1.25).contains(&ratio), "{more}: planned {planned}, measured {measured}");
+    }
 }
 
 #[test]
