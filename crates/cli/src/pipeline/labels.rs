@@ -69,23 +69,35 @@ impl LabelSource {
     }
 
     /// The groups of the samples of `input`.
-    pub(super) fn grouping(&self, input: &Input) -> embex_io::Result<Grouping> {
+    pub(super) fn grouping(
+        &self,
+        input: &Input,
+        max_bytes: Option<u64>,
+    ) -> embex_io::Result<Grouping> {
         let labels = match self {
             Self::Column(name) => input.labels(name)?,
-            Self::File(path, column) => of_file(path, column.as_deref(), input.matrix.n_rows())?,
+            Self::File(path, column) => {
+                of_file(path, column.as_deref(), input.matrix.n_rows(), max_bytes)?
+            }
         };
         let Labels { names, codes } = labels.with_missing_as(UNLABELLED);
         Ok(Grouping { title: self.title(), names, codes: codes.into_iter().flatten().collect() })
     }
 }
 
-/// The labels of `n_rows` samples from a file.
+/// The labels of `n_rows` samples from a file, within `max_bytes` of memory.
+///
+/// Its separator is found, and the number of rows tells whether it begins with a name: the options
+/// of the input say nothing of it.
 pub(crate) fn of_file(
     path: &Path,
     column: Option<&str>,
     n_rows: usize,
+    max_bytes: Option<u64>,
 ) -> embex_io::Result<Labels> {
-    embex_io::read_labels(path, column, Some(n_rows), &ReadOptions::default())
+    let mut options = ReadOptions::default();
+    options.max_bytes = max_bytes;
+    embex_io::read_labels(path, column, Some(n_rows), &options)
 }
 
 #[cfg(test)]

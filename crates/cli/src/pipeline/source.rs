@@ -52,7 +52,8 @@ pub(super) fn read(args: &InputArgs, max_bytes: Option<u64>) -> Result<Read> {
     let named = |error| by_option(error, args);
     let input = embex_io::read(&args.input, &options).map_err(named)?;
     check_set_aside(args, input.format)?;
-    let labels = labels.map(|labels| labels.grouping(&input)).transpose().map_err(named)?;
+    let labels =
+        labels.map(|labels| labels.grouping(&input, max_bytes)).transpose().map_err(named)?;
     if let Some(labels) = &labels {
         let asked = args.labels.as_deref().unwrap_or_default();
         labels

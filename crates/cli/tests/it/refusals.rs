@@ -166,6 +166,19 @@ fn labels_that_make_no_groups_are_refused_by_name() {
     assert_refused("x.csv", &bytes, &clusters, 2, "--clusters 1001: at most 1000");
 }
 
+/// A file of labels counts against the memory of the run as the matrix does.
+#[test]
+fn files_of_labels_keep_to_the_limit() {
+    let bed = Bed::new();
+    let labels = bed.path("labels.txt");
+    let long = "x".repeat(40_000) + "\n" + &"y".repeat(40_000) + "\n";
+    fs::write(&labels, long.repeat(30)).expect("writes");
+    let labels = labels.display().to_string();
+    let rows = table(60).into_bytes();
+    let more = ["--labels", &labels, "--set-aside", "kind", "--max-memory", "2M"];
+    assert_refused("x.csv", &rows, &more, 4, "labels.txt: the labels would take");
+}
+
 /// A map of equal samples would show nothing but the noise of its start.
 #[test]
 fn samples_that_are_all_equal_are_refused() {
