@@ -52,6 +52,7 @@ pub use manifest::{
 pub use matrix::{Csr, Dense, Matrix, Values};
 pub use options::{Missing, ReadOptions};
 pub use read::{read, read_bytes, read_labels};
+pub use table::{FeatureSet, read_feature_sets};
 pub use usage::{Usage, memory_left};
 pub use write::{CsvWriter, NpyNumber, NpyWriter, write_bytes, write_json, write_npy};
 

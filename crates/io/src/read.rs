@@ -111,14 +111,19 @@ pub(crate) fn detect(stream: &mut Stream) -> Result<Detected> {
         head = unpacked_head(stream, HEAD)?;
         name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
     }
-    let extension = Path::new(&name).extension().unwrap_or_default();
-    let extension = extension.to_string_lossy().into_owned();
+    let extension = extension_of(&name);
     let format = by_content(&head).or_else(|| by_name(&extension, &name, &head));
     let format = format.ok_or(Error::UnknownFormat)?;
     if is_gzip && matches!(format, Format::Npz | Format::H5ad) {
         return Err(Error::unsupported("gzip", "a format that must be read in any order"));
     }
     Ok(Detected { format, extension })
+}
+
+/// Extension without `gz`.
+pub(crate) fn extension_of(name: &str) -> String {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    Path::new(name).extension().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn by_content(head: &[u8]) -> Option<Format> {

@@ -13,8 +13,8 @@ mod browser {
 
     use embex_report::Matrix;
     use embex_report::page::{
-        self, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions, Saturation,
-        TopFeatures,
+        self, FeatureSets, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions,
+        Saturation, TopFeatures,
     };
     use serde_json::{Value, json};
 
@@ -223,8 +223,21 @@ mod browser {
                 values: (0..400 * 25).map(|at| 1e-5 * (25 - at % 25) as f32).collect(),
                 kind: Some(LayerKind::Importance),
             });
+            input.sets = Some(FeatureSets {
+                title: HOSTILE.into(),
+                names: vec![HOSTILE.into(), "set 2".into()],
+                of_feature: (0..40).map(|f| [0, 1, FeatureSets::ALONE][f % 3]).collect(),
+            });
             let Some(report) = self_test(&input, width, 20) else { return };
             assert_sound(&report);
+            let group = &report["group"]["importance"];
+            for (set, feature) in list_of(&group["sets"]).iter().zip(list_of(&group["features"])) {
+                let expected = [HOSTILE, "set 2", ""][feature.as_u64().unwrap() as usize % 3];
+                assert_eq!(set, expected, "{feature}");
+            }
+            let csv = report["table"]["csv"].as_str().unwrap();
+            assert!(csv.starts_with("group,feature,set,importance,sensitivity,"), "{csv}");
+            assert!(csv.contains(",feature 37,set 2,"), "{csv}");
             assert_eq!(report["lists"].as_object().unwrap().len(), 3);
             let list = |name: &str| &report["lists"][name];
             for name in ["importance", "sensitivity", "attribution"] {
@@ -247,6 +260,10 @@ mod browser {
             assert_eq!(report["group"]["contrast"]["features"], json!(by_size));
             assert_ne!(by_value, by_size);
         }
+    }
+
+    fn list_of(value: &Value) -> &[Value] {
+        value.as_array().expect("a list")
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is explained.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use embex_tsne::attribution::{Derivative, Mode};
 
@@ -35,9 +37,15 @@ pub(crate) struct ExplainArgs {
     /// blind across gaps; the loss is measured and stated [default: search all]
     #[arg(long, value_name = "F", conflicts_with = "no_importance")]
     pub(crate) candidates: Option<f64>,
-    /// Remove features together that correlate by at least R (in absolute value)
+    /// Remove features together whose correlation is above R in absolute value, at least 0 and below 1;
+    /// each shows the importance of its set, whose members are in feature_sets.csv
     #[arg(long, value_name = "R", conflicts_with = "no_importance")]
     pub(crate) correlated: Option<f64>,
+    /// Remove the features of each set of this file together, and all others alone: a table (csv, tsv)
+    /// with the set's name and one of its features per line, the line `set,feature` first or not; no
+    /// feature in two sets
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_importance", "correlated"])]
+    pub(crate) feature_sets: Option<PathBuf>,
     /// Number of groups to find where no labels are given, 2 to 1000; 0 for none [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "labels")]
     pub(crate) clusters: Option<usize>,

@@ -14,12 +14,14 @@ mod output;
 mod prepare;
 mod quality;
 mod sensitivity;
+mod sets;
 mod settings;
 pub(crate) mod source;
 mod stored;
 
 use std::time::Instant;
 
+use embex_io::FeatureSet;
 use embex_linalg::MemoryBudget;
 use embex_report::{PhaseTime, RunResult, page::PageOptions};
 use embex_tsne::Precision;
@@ -34,6 +36,7 @@ use folder::{Folder, Opened};
 use map::Attributed;
 use prepare::Prepared;
 use sensitivity::Sensitivities;
+use sets::Sets;
 use settings::Settings;
 use source::Samples;
 use stored::Stored;
@@ -55,10 +58,13 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     let estimate = Estimate::new(shape, &settings, args.run.max_memory)?;
     if args.run.dry_run {
         dry_run(&estimate, &settings, shape, args)?;
-        return estimate.check(limit);
     }
     estimate.check(limit)?;
     let samples = read.into_samples();
+    let given = sets::given(&settings, &samples.features, limit.bytes())?;
+    if args.run.dry_run {
+        return Ok(());
+    }
     let folder = match Folder::open(&args.run, &settings)? {
         Opened::Work(folder) => folder,
         Opened::Complete => {
@@ -68,7 +74,7 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
         }
     };
     let (settings, folder_now, shown) = (&settings, &folder, &mut display);
-    let mut run = Run { settings, folder: folder_now, args, limit, display: shown, clock };
+    let mut run = Run { settings, folder: folder_now, args, limit, given, display: shown, clock };
     let outcome = run.in_types(samples);
     display.end_phase();
     finish(outcome, folder, &mut display)
@@ -155,6 +161,8 @@ struct Run<'a> {
     folder: &'a Folder,
     args: &'a TsneArgs,
     limit: Limit,
+    /// Sets of features that were given.
+    given: Option<Vec<FeatureSet>>,
     display: &'a mut Display,
     clock: Clock,
 }
@@ -199,15 +207,20 @@ impl Run<'_> {
         self.clock.note("sensitivity");
         let importance = match &settings.explain.importance {
             Some(asked) => {
-                let map = made.map.as_mat();
+                let (map, features) = (made.map.as_mat(), prepared.features.as_mat());
+                let sets = Sets::of(asked, self.given.as_deref(), features, &prepared.names)?;
                 let display = &mut *self.display;
-                Some(explain::importance(&prepared, map, settings, asked, folder, budget, display)?)
+                let what = (asked, &sets);
+                let found =
+                    explain::importance(&prepared, map, settings, what, folder, budget, display)?;
+                Some((found, sets))
             }
             None => None,
         };
         self.clock.note("importance");
+        let (importance, sets) = importance.unzip();
         let found =
-            output::Found { prepared, made, sensitivities, importance, saturation, quality };
+            output::Found { prepared, made, sensitivities, importance, sets, saturation, quality };
         self.warn(&found)?;
         output::write(found, settings, folder, &mut self.clock.times)
     }

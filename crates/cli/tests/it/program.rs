@@ -138,6 +138,42 @@ fn a_limit_shrinks_what_is_done_in_blocks_and_refuses_what_is_not() {
     assert_eq!(plan(&["--max-memory", "30M"]).0, 4);
 }
 
+/// Given sets: columns of the tables, the page, a resumption that notices another file, and features
+/// that the preparation leaves out.
+#[test]
+fn given_sets_are_removed_together() {
+    let bed = Bed::new();
+    let sets = bed.path("sets.tsv");
+    fs::write(&sets, "far\te\nnear\ta\nnear\tc\n").expect("writes");
+    let path = sets.display().to_string();
+    let out = bed.succeed("out", &["--feature-sets", &path]);
+    let importance = fs::read_to_string(out.join("importance.csv")).expect("reads");
+    let rows: Vec<Vec<&str>> =
+        importance.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let sets_of: Vec<&str> = rows[..5].iter().map(|row| row[2]).collect();
+    assert_eq!(sets_of, ["near", "", "near", "", "far"]);
+    assert_eq!((rows[0][3], rows[5][3]), (rows[2][3], rows[7][3]));
+    let members = fs::read_to_string(out.join("feature_sets.csv")).expect("reads");
+    assert_eq!(members, "set,feature\nfar,e\nnear,a\nnear,c\n");
+    let before = contents(&out);
+    fs::remove_file(out.join("index.html")).expect("removes");
+    assert_eq!(code(&run(["report".as_ref(), out.as_os_str()])), 0);
+    assert!(contents(&out) == before, "the page differs");
+
+    let few = bed.succeed("few", &["--feature-sets", &path, "--top-variable", "2"]);
+    let members = fs::read_to_string(few.join("feature_sets.csv")).expect("reads");
+    assert_eq!(members, "set,feature\nnear,a\n");
+    let record = fs::read_to_string(few.join("run.json")).expect("reads");
+    assert!(record.contains("2 features of the file were not kept by the preparation"), "{record}");
+
+    fs::write(&sets, "far\te\n").expect("writes");
+    let mut again = bed.arguments("out");
+    again.extend(["--feature-sets", &path, "--resume"].map(str::to_owned));
+    let again = run(&again);
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    assert!(stderr(&again).contains("feature_sets_sha256"), "{}", stderr(&again));
+}
+
 /// The promise of `--dry-run`: right to a quarter, with and without a limit, and where the tables of
 /// many groups count.
 #[cfg(target_os = "linux")]

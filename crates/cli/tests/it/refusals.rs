@@ -166,6 +166,38 @@ fn labels_that_make_no_groups_are_refused_by_name() {
     assert_refused("x.csv", &bytes, &clusters, 2, "--clusters 1001: at most 1000");
 }
 
+/// Sets must be of the matrix: nothing of the file is passed over.
+#[test]
+fn sets_of_other_features_are_refused() {
+    let bed = Bed::new();
+    let file = bed.path("sets.csv");
+    let path = file.display().to_string();
+    let rows = table(60).into_bytes();
+    let more = ["--labels", "kind", "--perplexity", "5", "--feature-sets", &path];
+    for (text, words) in [
+        ("x,a\nx,zz\n", "the set \"x\" names \"zz\", and the matrix has no feature of that name"),
+        ("x,a\ny,b\ny,a\n", "line 3: \"a\" is in the set \"x\" already"),
+        ("x,a\nb\n", "line 2 has 1 columns where 2 are expected"),
+        ("set,feature\n", "no values"),
+    ] {
+        fs::write(&file, text).expect("writes");
+        assert_refused("x.csv", &rows, &more, 3, words);
+        assert_refused("x.csv", &rows, &[&more[..], &["--dry-run"]].concat(), 3, words);
+    }
+    fs::remove_file(&file).expect("removes");
+    assert_refused("x.csv", &rows, &more, 5, "sets.csv");
+    let twice = text_of_columns(["a", "b", "a"]);
+    fs::write(&file, "x,a\n").expect("writes");
+    let more = ["--perplexity", "5", "--feature-sets", &path];
+    assert_refused("x.csv", &twice, &more, 3, "the matrix has 2 features of that name");
+}
+
+/// 40 rows under these names.
+fn text_of_columns(names: [&str; 3]) -> Vec<u8> {
+    let rows = String::from_utf8(numbers(40, 3, "7")).expect("UTF-8");
+    (names.join(",") + "\n" + &rows).into_bytes()
+}
+
 /// A file of labels counts against the memory of the run as the matrix does.
 #[test]
 fn files_of_labels_keep_to_the_limit() {
@@ -259,6 +291,7 @@ fn requests_that_cannot_be_followed_are_usage() {
         &["--at", "99999"],
         &["--metric", "cosine"],
         &["--correlated", "1.1"],
+        &["--correlated", "1"],
         &["--candidates", "0.5"],
         &["--pca", "9"],
         &["--top-variable", "9"],
@@ -333,6 +366,8 @@ fn options_that_mean_nothing_beside_others_are_usage() {
         (&["--no-attribution", "--scalar", "length"], "--scalar"),
         (&["--no-importance", "--correlated", "0.8"], "--correlated"),
         (&["--no-importance", "--candidates", "2"], "--candidates"),
+        (&["--no-importance", "--feature-sets", "x"], "--feature-sets"),
+        (&["--correlated", "0.5", "--feature-sets", "x"], "--feature-sets"),
         (&["--attribute", "corrected:fixed_point", "--at", "5"], "--at"),
         (&["--clusters", "4"], "--clusters"),
         (&["--method", "exact", "--angle", "0.3"], "--angle"),

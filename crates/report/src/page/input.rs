@@ -28,6 +28,8 @@ pub struct PageInput {
     pub listed: usize,
     /// Numbers per group and feature.
     pub summary: Summary,
+    /// Which features were removed together, if any were.
+    pub sets: Option<FeatureSets>,
     /// How much of the affinities crosses between groups.
     pub saturation: Option<Saturation>,
     /// Further warnings in words.
@@ -177,6 +179,34 @@ impl Summary {
     }
 }
 
+/// Features that were removed together: each of them shows the importance of its whole set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureSets {
+    /// How they came about, as `correlated above 0.8`.
+    pub title: String,
+    /// Name of each set.
+    pub names: Vec<String>,
+    /// Set of each feature, as an index into `names`; [`FeatureSets::ALONE`] for a feature that was
+    /// removed alone.
+    pub of_feature: Vec<u32>,
+}
+
+impl FeatureSets {
+    /// Stands where a feature belongs to no set.
+    pub const ALONE: u32 = u32::MAX;
+
+    /// Index of a feature's set.
+    pub fn set_of(&self, feature: usize) -> Option<usize> {
+        let set = self.of_feature.get(feature).filter(|&&set| set != Self::ALONE);
+        set.map(|&set| set as usize)
+    }
+
+    /// Name of a feature's set, empty for a feature that was removed alone.
+    pub fn name_of(&self, feature: usize) -> &str {
+        self.set_of(feature).map_or("", |set| &self.names[set])
+    }
+}
+
 /// Share of the affinity mass between points of different groups.
 ///
 /// Where it is close to nothing, every derivative is blind to the features that separate the
@@ -250,6 +280,11 @@ impl PageInput {
             check_length("the list of top features", top.features.len(), n * top.k)?;
             check_length("the list of top values", top.values.len(), n * top.k)?;
             check_indices("the top feature", &top.features, d, Some(TopFeatures::NONE))?;
+        }
+        if let Some(sets) = &self.sets {
+            check_length("the list of sets of features", sets.of_feature.len(), d)?;
+            let alone = Some(FeatureSets::ALONE);
+            check_indices("the set of a feature", &sets.of_feature, sets.names.len(), alone)?;
         }
         for SummaryColumn { name, values, .. } in self.summary.columns() {
             if let Some(matrix) = values {
@@ -362,6 +397,15 @@ mod tests {
         assert!(matches!(
             refused(&|p| p.image = Some(ImageShape { height: 2, width: 2 })),
             Error::Length { got: 4, expected: 2, .. }
+        ));
+        let sets = |of_feature: &[u32]| {
+            let of_feature = of_feature.to_vec();
+            Some(FeatureSets { names: vec!["s".into()], of_feature, ..FeatureSets::default() })
+        };
+        assert!(matches!(refused(&|p| p.sets = sets(&[0])), Error::Length { got: 1, .. }));
+        assert!(matches!(
+            refused(&|p| p.sets = sets(&[FeatureSets::ALONE, 1])),
+            Error::Index { position: 1, index: 1, len: 1, .. }
         ));
         let layer = |data| Layer { kind: LayerKind::Value, about: String::new(), data };
         assert!(matches!(

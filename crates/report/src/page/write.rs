@@ -70,6 +70,7 @@ struct Meta<'a> {
     layers: Vec<Value>,
     top: Option<Value>,
     summary: Vec<Value>,
+    sets: Option<Value>,
     saturation: Option<Value>,
     notices: &'a [String],
     image: Option<Value>,
@@ -154,6 +155,12 @@ fn meta<'a>(
             summary.push(json!({ "name": name, "by_size": by_size, "block": block }));
         }
     }
+    let sets = match &input.sets {
+        None => None,
+        Some(sets) => Some(json!({
+            "title": sets.title, "names": sets.names, "of": blocks.add_u32(&sets.of_feature)?,
+        })),
+    };
     let top = input.top.as_ref().map(|top| top_meta(top, blocks)).transpose()?;
     Ok(Meta {
         title: &input.title,
@@ -168,6 +175,7 @@ fn meta<'a>(
         layers: layers_meta(input, options, blocks)?,
         top,
         summary,
+        sets,
         saturation: input
             .saturation
             .map(|s| json!({ "mass": s.mass_across, "saturated": s.saturated })),

@@ -116,8 +116,9 @@ function groupChecks() {
   for (const { name } of data.summary) {
     $("group-order").value = name;
     $("group-order").dispatchEvent(new Event("change"));
-    const names = [...$("group-body").querySelectorAll("td.name")].map((cell) => meta.features.indexOf(cell.title));
-    found[name] = { words: $("group-body").querySelector("p").textContent, features: names };
+    const cells = [...$("group-body").querySelectorAll("td.name")];
+    const sets = cells.map((cell) => (cell.querySelector(".set") || { textContent: "" }).textContent);
+    found[name] = { words: $("group-body").querySelector("p").textContent, features: cells.map((cell) => meta.features.indexOf(cell.title)), sets };
   }
   return found;
 }
@@ -141,7 +142,7 @@ function tableChecks() {
   const column = data.summary[0].values;
   const inOrder = (sign) => table.rows.every((row, at) => at === 0 || sign * (column[table.rows[at - 1]] - column[row]) <= 0);
   const falling = inOrder(-1);
-  $("table-head").querySelectorAll("button")[2].click();
+  $("table-head").querySelectorAll("button")[TEXTS.length].click();
   const rising = inOrder(1);
   $("filter").value = meta.features[D - 1].split(/\s+/)[0];
   refreshTable();
