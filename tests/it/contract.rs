@@ -4,7 +4,7 @@ use embex_linalg::MemoryBudget;
 use embex_linalg::faer::{Mat, MatRef};
 
 use crate::answer::{Answer, Refusal};
-use crate::entries::{D, ENTRIES, Entry, N, samples};
+use crate::entries::{Bed, D, ENTRIES, Entry, N, samples};
 
 const ANY: MemoryBudget = MemoryBudget::bytes(u64::MAX);
 
@@ -36,7 +36,7 @@ fn entries_that_are_not_finite_are_named() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let x = with_entry(7, 1, value);
         for_all("not finite", |entry| {
-            let answer = (entry.run)(x.as_ref(), ANY);
+            let answer = (entry.run)(Bed::small(), x.as_ref(), ANY);
             let named = answer.as_ref().err().and_then(Refusal::of_matrix);
             match named {
                 Some(&embex_linalg::Error::NotFinite { row: 7, col: 1, value: got })
@@ -53,7 +53,7 @@ fn entries_that_are_not_finite_are_named() {
 #[test]
 fn matrices_without_rows_are_refused() {
     let x = Mat::<f64>::zeros(0, D);
-    for_all("no rows", |entry| match (entry.run)(x.as_ref(), ANY) {
+    for_all("no rows", |entry| match (entry.run)(Bed::small(), x.as_ref(), ANY) {
         Err(refusal) if (entry.without_rows)(&refusal) => Ok(()),
         answer => Err(summary(&answer)),
     });
@@ -62,7 +62,7 @@ fn matrices_without_rows_are_refused() {
 #[test]
 fn one_row_is_refused_or_answered_as_documented() {
     for_all("one row", |entry| {
-        let answer = (entry.run)(samples().subrows(0, 1), ANY);
+        let answer = (entry.run)(Bed::small(), samples().subrows(0, 1), ANY);
         match (entry.one_row, &answer) {
             (Some(expected), Err(refusal)) if expected(refusal) => Ok(()),
             (None, Ok(numbers)) if numbers.0.iter().all(|v| v.is_finite()) => Ok(()),
@@ -119,7 +119,7 @@ fn documented(refusal: &Refusal) -> bool {
 #[test]
 fn degenerate_samples_give_no_nan() {
     for (what, x) in degenerate() {
-        for_all(what, |entry| match (entry.run)(x.as_ref(), ANY) {
+        for_all(what, |entry| match (entry.run)(Bed::small(), x.as_ref(), ANY) {
             Ok(numbers) => match numbers.0.iter().position(|v| !v.is_finite()) {
                 Some(at) => Err(format!("number {at} is {}", numbers.0[at])),
                 None => Ok(()),
@@ -142,18 +142,28 @@ fn equal(expected: &Answer, got: &Answer, how: &str) -> Result<(), String> {
     }
 }
 
-#[test]
-fn any_number_of_threads_gives_the_same_bytes() {
+fn check_threads(bed: &Bed) {
     let pools =
         [1, 2, 8].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()));
     for_all("threads", |entry| {
-        let expected = pools[0].1.install(|| (entry.run)(samples(), ANY));
+        let expected = pools[0].1.install(|| (entry.run)(bed, bed.samples(), ANY));
         for (n, pool) in &pools[1..] {
-            let got = pool.install(|| (entry.run)(samples(), ANY));
+            let got = pool.install(|| (entry.run)(bed, bed.samples(), ANY));
             equal(&expected, &got, &format!("{n} threads"))?;
         }
         expected.map(|_| ()).map_err(|refusal| format!("{refusal:?}"))
     });
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    check_threads(Bed::small());
+}
+
+/// Where sums have several blocks (of 128 to 1024 rows), which threads finish in any order.
+#[test]
+fn any_number_of_threads_gives_the_same_bytes_of_several_blocks() {
+    check_threads(Bed::large());
 }
 
 /// Row-major storage whose rows lie two rows apart, with NaN between.
@@ -183,21 +193,32 @@ fn strided_views_give_the_same_bytes() {
         ("backward", backward.as_ref().reverse_rows_and_cols()),
     ];
     for_all("views", |entry| {
-        let expected = (entry.run)(x, ANY);
-        let compare =
-            |&(how, view): &(&str, MatRef<'_, f64>)| equal(&expected, &(entry.run)(view, ANY), how);
+        let expected = (entry.run)(Bed::small(), x, ANY);
+        let compare = |&(how, view): &(&str, MatRef<'_, f64>)| {
+            equal(&expected, &(entry.run)(Bed::small(), view, ANY), how)
+        };
         views.iter().try_for_each(compare)
+    });
+}
+
+fn check_budgets(bed: &Bed, budgets: &[u64]) {
+    for_all("budgets", |entry| {
+        let expected = (entry.run)(bed, bed.samples(), MemoryBudget::default());
+        for &bytes in budgets {
+            let got = (entry.run)(bed, bed.samples(), MemoryBudget::bytes(bytes));
+            equal(&expected, &got, &format!("{bytes} bytes"))?;
+        }
+        Ok(())
     });
 }
 
 #[test]
 fn any_memory_budget_gives_the_same_bytes() {
-    for_all("budgets", |entry| {
-        let expected = (entry.run)(samples(), MemoryBudget::default());
-        for bytes in [0, 1, 20_000, 1_000_000] {
-            let got = (entry.run)(samples(), MemoryBudget::bytes(bytes));
-            equal(&expected, &got, &format!("{bytes} bytes"))?;
-        }
-        Ok(())
-    });
+    check_budgets(Bed::small(), &[0, 1, 20_000, 1_000_000]);
+}
+
+/// Where a budget decides how many of several blocks are in flight.
+#[test]
+fn any_memory_budget_gives_the_same_bytes_of_several_blocks() {
+    check_budgets(Bed::large(), &[0, 1_000_000, 10_000_000]);
 }

@@ -22,47 +22,87 @@ use embex_tsne::{
 
 use crate::answer::{Answer, Numbers, Refusal};
 
-/// Samples of [`samples`].
+/// Samples of [`Bed::small`].
 pub(crate) const N: usize = 120;
-/// Columns of [`samples`].
+/// Samples of [`Bed::large`]: several blocks of every reduction and loop.
+pub(crate) const LARGE: usize = 1100;
+/// Columns of the samples.
 pub(crate) const D: usize = 8;
 const PERPLEXITY: f64 = 7.0;
 
 /// One entry point.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    /// Calls it on N × D samples.
-    pub(crate) run: fn(MatRef<'_, f64>, MemoryBudget) -> Answer,
+    /// Calls it on n × D samples; what it needs besides is that of the bed.
+    pub(crate) run: fn(&Bed, MatRef<'_, f64>, MemoryBudget) -> Answer,
     /// Whether a refusal of a matrix without rows is the documented one.
     pub(crate) without_rows: fn(&Refusal) -> bool,
     /// Whether a refusal of a single row is the documented one; `None` if it is answered.
     pub(crate) one_row: Option<fn(&Refusal) -> bool>,
 }
 
-/// Four clusters.
+/// Samples and what goes with them.
+pub(crate) struct Bed {
+    x: Mat<f64>,
+    y: Mat<f64>,
+    p: Affinities,
+}
+
+impl Bed {
+    fn new(n: usize) -> Self {
+        let (x, y) =
+            (embex_testkit::clusters(n, D, 4, 3.0, 11).x, embex_testkit::gaussian(n, 2, 12));
+        let p = quick().affinities(x.as_ref(), &mut Silent, MemoryBudget::default()).unwrap();
+        Self { x, y, p }
+    }
+
+    /// Of [`N`] samples.
+    pub(crate) fn small() -> &'static Self {
+        static BED: LazyLock<Bed> = LazyLock::new(|| Bed::new(N));
+        &BED
+    }
+
+    /// Of [`LARGE`] samples.
+    pub(crate) fn large() -> &'static Self {
+        static BED: LazyLock<Bed> = LazyLock::new(|| Bed::new(LARGE));
+        &BED
+    }
+
+    /// Four clusters.
+    pub(crate) fn samples(&self) -> MatRef<'_, f64> {
+        self.x.as_ref()
+    }
+
+    /// A map of as many points, unrelated to the samples.
+    pub(crate) fn map(&self) -> MatRef<'_, f64> {
+        self.y.as_ref()
+    }
+
+    /// Affinities of the samples.
+    pub(crate) const fn affinities(&self) -> &Affinities {
+        &self.p
+    }
+
+    /// Four groups of the samples, in turn.
+    pub(crate) fn groups(&self) -> Groups {
+        let codes: Vec<u32> = (0..self.x.nrows() as u32).map(|i| i % 4).collect();
+        Groups::new(&codes, 4).unwrap()
+    }
+}
+
+/// Those of the small bed.
 pub(crate) fn samples() -> MatRef<'static, f64> {
-    static X: LazyLock<Mat<f64>> = LazyLock::new(|| embex_testkit::clusters(N, D, 4, 3.0, 11).x);
-    X.as_ref()
+    Bed::small().samples()
 }
 
-/// A map of as many points, unrelated to the samples.
+/// That of the small bed.
 pub(crate) fn map() -> MatRef<'static, f64> {
-    static Y: LazyLock<Mat<f64>> = LazyLock::new(|| embex_testkit::gaussian(N, 2, 12));
-    Y.as_ref()
+    Bed::small().map()
 }
 
-/// Affinities of the samples.
+/// Those of the small bed.
 pub(crate) fn affinities() -> &'static Affinities {
-    static P: LazyLock<Affinities> = LazyLock::new(|| {
-        quick().affinities(samples(), &mut Silent, MemoryBudget::default()).unwrap()
-    });
-    &P
-}
-
-/// Four groups of the samples, in turn.
-pub(crate) fn groups() -> Groups {
-    let codes: Vec<u32> = (0..N as u32).map(|i| i % 4).collect();
-    Groups::new(&codes, 4).unwrap()
+    Bed::small().affinities()
 }
 
 /// A short run.
@@ -121,40 +161,60 @@ macro_rules! entry {
 }
 
 pub(crate) const ENTRIES: &[Entry] = &[
-    entry!("pca, exact", |x, _| pca(x, Solver::Exact), is_empty, too_few),
-    entry!("pca, randomised", |x, _| pca(x, Solver::Randomized), is_empty, too_few),
-    entry!("k-means", |x, _| k_means(x, None), is_empty, setting),
-    entry!("column means", |x, _| Ok(Numbers(stats::column_means(x)?)), is_empty, answered),
-    entry!("variances", |x, _| Ok(Numbers(stats::column_variances(x, 1)?)), is_empty, too_few),
-    entry!("standardize", |x, _| Ok(standardized(stats::standardize(x, 1)?)), is_empty, too_few),
-    entry!("correlation groups", |x, _| correlation_groups(x), is_empty, answered),
-    entry!("scale", |x, _| Ok(standardized(counts::scale(x, Some(2.0))?)), is_empty, too_few),
-    entry!("top variable", |x, _| top_variable(x), is_empty, too_few),
-    entry!("knn, blocked", |x, b| knn(x, b, embex_trees::Method::Blocked), is_empty, no_neighbour),
-    entry!("knn, kd-tree", |x, b| knn(x, b, embex_trees::Method::KdTree), is_empty, no_neighbour),
+    entry!("pca, exact", |_, x, _| pca(x, Solver::Exact), is_empty, too_few),
+    entry!("pca, randomised", |_, x, _| pca(x, Solver::Randomized), is_empty, too_few),
+    entry!("k-means", |_, x, _| k_means(x, None), is_empty, setting),
+    entry!("column means", |_, x, _| Ok(Numbers(stats::column_means(x)?)), is_empty, answered),
+    entry!("variances", |_, x, _| Ok(Numbers(stats::column_variances(x, 1)?)), is_empty, too_few),
+    entry!("standardize", |_, x, _| Ok(standardized(stats::standardize(x, 1)?)), is_empty, too_few),
+    entry!("correlation groups", |_, x, _| correlation_groups(x), is_empty, answered),
+    entry!("scale", |_, x, _| Ok(standardized(counts::scale(x, Some(2.0))?)), is_empty, too_few),
+    entry!("top variable", |_, x, _| top_variable(x), is_empty, too_few),
+    entry!(
+        "knn, blocked",
+        |_, x, b| knn(x, b, embex_trees::Method::Blocked),
+        is_empty,
+        no_neighbour
+    ),
+    entry!(
+        "knn, kd-tree",
+        |_, x, b| knn(x, b, embex_trees::Method::KdTree),
+        is_empty,
+        no_neighbour
+    ),
     entry!("knn, cosine", knn_cosine, is_empty, no_neighbour),
     entry!("knn between, base", knn_from, is_empty, one_candidate),
     entry!("knn between, queries", knn_to, is_empty, answered),
-    entry!("knn preservation, before", |x, _| preservation(x, map()), length, length),
-    entry!("knn preservation, after", |x, _| preservation(map(), x), length, length),
-    entry!("kl divergence", |x, _| kl(x), length, length),
+    entry!("knn preservation, before", |bed, x, _| preservation(x, bed.map()), length, length),
+    entry!("knn preservation, after", |bed, x, _| preservation(bed.map(), x), length, length),
+    entry!("kl divergence", |bed, x, _| kl(bed, x), length, length),
     entry!("affinities", tsne_affinities, is_empty, perplexity),
-    entry!("start", |x, _| start(x), is_empty, too_few),
-    entry!("fit", |x, b| fit(x, b, &quick()), is_empty, perplexity),
+    entry!("start", |_, x, _| start(x), is_empty, too_few),
+    entry!("fit", |_, x, b| fit(x, b, &quick()), is_empty, perplexity),
     entry!("fit, tree", fit_tree, is_empty, perplexity),
-    entry!("fit of affinities", |x, _| fit_affinities(x), map_shape, map_shape),
-    entry!("divergence", |x, _| divergence(x), map_shape, map_shape),
-    entry!("transform, fitted", |x, b| transform(x, map(), samples(), b), is_empty, too_few_fitted),
+    entry!("fit of affinities", |bed, x, _| fit_affinities(bed, x), map_shape, map_shape),
+    entry!("divergence", |bed, x, _| divergence(bed, x), map_shape, map_shape),
+    entry!(
+        "transform, fitted",
+        |bed, x, b| transform(x, bed.map(), bed.samples(), b),
+        is_empty,
+        too_few_fitted
+    ),
     entry!(
         "transform, map",
-        |x, b| transform(samples(), axes(x), samples(), b),
+        |bed, x, b| transform(bed.samples(), axes(x), bed.samples(), b),
         map_shape,
         map_shape
     ),
-    entry!("transform, new", |x, b| transform(samples(), map(), x, b), is_empty, answered),
+    entry!(
+        "transform, new",
+        |bed, x, b| transform(bed.samples(), bed.map(), x, b),
+        is_empty,
+        answered
+    ),
     entry!(
         "attribution",
-        |x, b| attribution(x, b, &AttributeParams::default()),
+        |_, x, b| attribution(x, b, &AttributeParams::default()),
         is_empty,
         perplexity
     ),
@@ -162,16 +222,21 @@ pub(crate) const ENTRIES: &[Entry] = &[
     entry!("attribution, published", attribution_published, is_empty, perplexity),
     entry!("attribution, two steps", attribution_forward, is_empty, perplexity),
     entry!("projection of an attribution", projection, is_empty, length),
-    entry!("importance", |x, b| importance(x, b, Candidates::Exact), is_empty, perplexity),
+    entry!(
+        "importance",
+        |bed, x, b| importance(bed, x, b, Candidates::Exact),
+        is_empty,
+        perplexity
+    ),
     entry!("importance, widened", importance_widened, is_empty, perplexity),
     entry!("importance of components", importance_of_components, is_empty, too_few),
     entry!("importance, map", importance_on, is_empty, length),
-    entry!("KL derivative, map", |x, _| kl_derivative(axes(x)), is_empty, length),
-    entry!("KL derivative, projection", |x, _| kl_projection(x), is_empty, length),
-    entry!("correlated sets", |x, _| correlated_sets(x), is_empty, answered),
-    entry!("contrast", |x, _| contrast(x), is_empty, length),
-    entry!("group means", |x, _| group_means(x), is_empty, length),
-    entry!("top features", |x, _| top_features(x), is_empty, answered),
+    entry!("KL derivative, map", |bed, x, _| kl_derivative(bed, axes(x)), is_empty, length),
+    entry!("KL derivative, projection", |bed, x, _| kl_projection(bed, x), is_empty, length),
+    entry!("correlated sets", |_, x, _| correlated_sets(x), is_empty, answered),
+    entry!("contrast", |bed, x, _| contrast(bed, x), is_empty, length),
+    entry!("group means", |bed, x, _| group_means(bed, x), is_empty, length),
+    entry!("top features", |_, x, _| top_features(x), is_empty, answered),
 ];
 
 /// The first two columns, where a map is wanted.
@@ -229,17 +294,17 @@ fn knn(x: MatRef<'_, f64>, budget: MemoryBudget, method: embex_trees::Method) ->
     Ok(lists(&params.search(x, &mut Silent, budget)?))
 }
 
-fn knn_cosine(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn knn_cosine(_: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let params = KnnParams::new(5).with_metric(Metric::Cosine);
     Ok(lists(&params.search(x, &mut Silent, budget)?))
 }
 
-fn knn_from(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
-    Ok(lists(&KnnParams::new(5).search_between(samples(), x, &mut Silent, budget)?))
+fn knn_from(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    Ok(lists(&KnnParams::new(5).search_between(bed.samples(), x, &mut Silent, budget)?))
 }
 
-fn knn_to(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
-    Ok(lists(&KnnParams::new(5).search_between(x, samples(), &mut Silent, budget)?))
+fn knn_to(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    Ok(lists(&KnnParams::new(5).search_between(x, bed.samples(), &mut Silent, budget)?))
 }
 
 fn preservation(before: MatRef<'_, f64>, after: MatRef<'_, f64>) -> Answer {
@@ -257,18 +322,18 @@ pub(crate) fn compressed(p: &Affinities) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
     (starts, columns, values)
 }
 
-fn kl(x: MatRef<'_, f64>) -> Answer {
-    let (starts, columns, values) = compressed(affinities());
+fn kl(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let (starts, columns, values) = compressed(bed.affinities());
     let joint = embex_metrics::SparseJoint::new(&starts, &columns, &values)?;
     let found = embex_metrics::kl_divergence(&joint, x)?;
     Ok(Numbers(vec![found.kl, found.attraction, found.log_z, found.entropy]))
 }
 
-fn tsne_affinities(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn tsne_affinities(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let p = quick().affinities(x, &mut Silent, budget)?;
     let (_, columns, values) = compressed(&p);
     let beta = p.conditionals().unwrap().beta().to_vec();
-    let saturation = Saturation::new(&p, &groups())?;
+    let saturation = Saturation::new(&p, &bed.groups())?;
     let numbers = Numbers(values).and(beta).and(columns.iter().map(|&j| f64::from(j)));
     Ok(numbers.rows(&saturation.mass).rows(&saturation.share))
 }
@@ -287,17 +352,17 @@ fn fit(x: MatRef<'_, f64>, budget: MemoryBudget, params: &TsneParams) -> Answer 
     Ok(of_map(&params.fit_with(x, &mut Silent, budget)?))
 }
 
-fn fit_tree(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn fit_tree(_: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let params = quick().with_method(Method::BarnesHut).with_precision(Precision::Double);
     fit(x, budget, &params.with_n_components(3))
 }
 
-fn fit_affinities(x: MatRef<'_, f64>) -> Answer {
-    Ok(of_map(&quick().fit_affinities(affinities(), axes(x), &mut Silent)?))
+fn fit_affinities(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    Ok(of_map(&quick().fit_affinities(bed.affinities(), axes(x), &mut Silent)?))
 }
 
-fn divergence(x: MatRef<'_, f64>) -> Answer {
-    let found = Divergence::exact(affinities(), axes(x))?;
+fn divergence(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let found = Divergence::exact(bed.affinities(), axes(x))?;
     Ok(Numbers(vec![found.kl(), found.attraction, found.log_z, found.entropy]))
 }
 
@@ -330,25 +395,26 @@ fn attribution(x: MatRef<'_, f64>, budget: MemoryBudget, params: &AttributeParam
     Ok(numbers)
 }
 
-fn attribution_at_rest(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn attribution_at_rest(_: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     attribution(x, budget, &AttributeParams::default().with_derivative(Derivative::FixedPoint))
 }
 
-fn attribution_published(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn attribution_published(_: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let params = AttributeParams::default().with_formula(Formula::Published);
     attribution(x, budget, &params.with_bandwidth(Bandwidth::Fixed).with_clip(Some(1.0)))
 }
 
-fn attribution_forward(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn attribution_forward(_: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let params = AttributeParams::default().with_scalar(Scalar::Axes);
     attribution(x, budget, &params.with_steps([10, 40]))
 }
 
-fn projection(x: MatRef<'_, f64>, _: MemoryBudget) -> Answer {
+fn projection(bed: &Bed, x: MatRef<'_, f64>, _: MemoryBudget) -> Answer {
     let map = quick();
-    let attributor = Attributor::new(&AttributeParams::default(), &map, affinities(), samples())?;
-    let start = map.start::<f64, f64, 2>(samples(), &mut Silent)?;
-    let mut run = Optimizer::new(affinities(), &map, start)?;
+    let attributor =
+        Attributor::new(&AttributeParams::default(), &map, bed.affinities(), bed.samples())?;
+    let start = map.start::<f64, f64, 2>(bed.samples(), &mut Silent)?;
+    let mut run = Optimizer::new(bed.affinities(), &map, start)?;
     let done = attributor.run(&mut run, &mut Silent)?;
     Ok(Numbers::default().rows(&done.attributions[0].project(x)?))
 }
@@ -375,37 +441,43 @@ fn of_importance(found: &Importance) -> Numbers {
         .rows(found.per_group.as_ref().unwrap())
 }
 
-fn importance(x: MatRef<'_, f64>, budget: MemoryBudget, candidates: Candidates) -> Answer {
-    let rows = map().subrows(0, x.nrows().min(N));
-    let groups = (x.nrows() == N).then(groups);
+fn importance(
+    bed: &Bed,
+    x: MatRef<'_, f64>,
+    budget: MemoryBudget,
+    candidates: Candidates,
+) -> Answer {
+    let n = bed.samples().nrows();
+    let rows = bed.map().subrows(0, x.nrows().min(n));
+    let groups = (x.nrows() == n).then(|| bed.groups());
     let found = occlude(FeatureSpace::Given(x), rows, groups, candidates, budget)?;
     Ok(of_importance(&found))
 }
 
-fn importance_widened(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
-    importance(x, budget, Candidates::Widened { factor: 1.5 })
+fn importance_widened(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    importance(bed, x, budget, Candidates::Widened { factor: 1.5 })
 }
 
-fn importance_of_components(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+fn importance_of_components(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
     let (pca, scores) = PcaParams::default().with_n_components(3).fit_scores(x)?;
     let (scores, loadings) = (scores.as_mat(), pca.loadings.as_mat());
     let space = FeatureSpace::Components { scores, loadings, features: x };
-    let found = occlude(space, map(), Some(groups()), Candidates::Exact, budget)?;
+    let found = occlude(space, bed.map(), Some(bed.groups()), Candidates::Exact, budget)?;
     Ok(of_importance(&found))
 }
 
-fn importance_on(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
-    let space = FeatureSpace::Given(samples());
-    Ok(of_importance(&occlude(space, axes(x), Some(groups()), Candidates::Exact, budget)?))
+fn importance_on(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let space = FeatureSpace::Given(bed.samples());
+    Ok(of_importance(&occlude(space, axes(x), Some(bed.groups()), Candidates::Exact, budget)?))
 }
 
-fn kl_derivative(map: MatRef<'_, f64>) -> Answer {
-    let found = kl_gradient(affinities(), map, Bandwidth::Aware)?;
-    Ok(Numbers::default().rows(&found.project(samples())?))
+fn kl_derivative(bed: &Bed, map: MatRef<'_, f64>) -> Answer {
+    let found = kl_gradient(bed.affinities(), map, Bandwidth::Aware)?;
+    Ok(Numbers::default().rows(&found.project(bed.samples())?))
 }
 
-fn kl_projection(x: MatRef<'_, f64>) -> Answer {
-    let found = kl_gradient(affinities(), map(), Bandwidth::Fixed)?;
+fn kl_projection(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let found = kl_gradient(bed.affinities(), bed.map(), Bandwidth::Fixed)?;
     Ok(Numbers::default().rows(&found.project(x)?))
 }
 
@@ -414,13 +486,13 @@ fn correlated_sets(x: MatRef<'_, f64>) -> Answer {
     Ok(Numbers::default().counts((0..sets.len()).flat_map(|set| sets.members(set))))
 }
 
-fn contrast(x: MatRef<'_, f64>) -> Answer {
-    let found = Contrast::new(x, &groups())?;
+fn contrast(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let found = Contrast::new(x, &bed.groups())?;
     Ok(Numbers(found.variance).rows(&found.standardised).rows(&found.difference))
 }
 
-fn group_means(x: MatRef<'_, f64>) -> Answer {
-    let mut means = GroupMeans::new(groups(), D).without(&[1])?;
+fn group_means(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let mut means = GroupMeans::new(bed.groups(), D).without(&[1])?;
     means.add(x)?;
     let means = means.finish()?;
     Ok(Numbers::default().rows(&means.absolute).rows(&means.signed).counts(&means.left_out))

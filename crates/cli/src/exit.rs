@@ -43,12 +43,12 @@ pub(crate) enum Error {
     #[error("{0}")]
     Input(String),
     /// The estimate is above the limit.
-    #[error("needs about {needed}, more than the {limit} of --max-memory")]
+    #[error("needs about {needed}, more than the {limit}")]
     Memory {
         /// Estimated peak.
         needed: crate::args::Amount,
         /// The limit.
-        limit: crate::args::Amount,
+        limit: crate::args::Limit,
     },
     /// A file of ours is not what it should be.
     #[error("{}: {what}", path.display())]

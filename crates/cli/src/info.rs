@@ -23,7 +23,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<()> {
     source::check_set_aside(input, info.format)?;
     let groups = match &asked {
         Some(LabelSource::File(path, column)) => {
-            Some(labels::of_file(path, column.as_deref(), info.n_rows).map_err(named)?)
+            Some(labels::of_file(path, column.as_deref(), info.n_rows, limit).map_err(named)?)
         }
         _ => None,
     };

@@ -69,6 +69,14 @@ pub enum Error {
         /// Bytes allowed.
         limit: u64,
     },
+    /// The system has not as much memory as is allowed.
+    #[error("{what} would take {bytes} bytes, which the system does not give")]
+    Allocation {
+        /// What is too large.
+        what: &'static str,
+        /// Bytes needed.
+        bytes: u64,
+    },
     /// No values at all.
     #[error("the file holds no values ({n_rows} rows, {n_cols} columns)")]
     Empty {
@@ -318,7 +326,7 @@ impl Error {
     /// What kind of failure it is.
     pub fn class(&self) -> ErrorClass {
         match self.root() {
-            Self::OverBudget { .. } => ErrorClass::Memory,
+            Self::OverBudget { .. } | Self::Allocation { .. } => ErrorClass::Memory,
             Self::Io { .. } | Self::MissingData { .. } => ErrorClass::Io,
             Self::NotFound { .. }
             | Self::NotApplicable { .. }

@@ -52,7 +52,8 @@ pub use manifest::{
 pub use matrix::{Csr, Dense, Matrix, Values};
 pub use options::{Missing, ReadOptions};
 pub use read::{read, read_bytes, read_labels};
-pub use usage::Usage;
+pub use table::{FeatureSet, read_feature_sets};
+pub use usage::{Usage, memory_left};
 pub use write::{CsvWriter, NpyNumber, NpyWriter, write_bytes, write_json, write_npy};
 
 /// Runs the example of the README.

@@ -367,10 +367,25 @@ impl Matrix {
         }
     }
 
+    /// Bytes that are taken, beside the matrix itself, to exchange its rows and columns.
+    pub(crate) fn exchange_bytes(&self) -> u64 {
+        match self {
+            Self::Dense(_) => self.bytes(),
+            Self::Csr(csr) => {
+                let entries = csr.indices.len() as u64;
+                // The result, the order of its entries, and the pointers of its rows twice.
+                let entry = (csr.values.size() + size_of::<u32>() + size_of::<usize>()) as u64;
+                let pointers = (csr.n_cols as u64).saturating_add(1).saturating_mul(16);
+                entries.saturating_mul(entry).saturating_add(pointers)
+            }
+        }
+    }
+
     /// All entries, row after row, in single precision.
     ///
     /// # Errors
-    /// [`Error::OverBudget`] if a sparse matrix would take more than `max_bytes` when dense.
+    /// [`Error::OverBudget`] if a sparse matrix would take more than `max_bytes` when dense,
+    /// [`Error::Allocation`] if the system does not give them.
     pub fn into_dense_f32(self, max_bytes: u64) -> Result<Vec<f32>> {
         match self {
             Self::Dense(dense) => Ok(dense.values.into_f32()),
@@ -381,7 +396,7 @@ impl Matrix {
     /// All entries, row after row, in double precision.
     ///
     /// # Errors
-    /// [`Error::OverBudget`] if a sparse matrix would take more than `max_bytes` when dense.
+    /// As [`Self::into_dense_f32`].
     pub fn into_dense_f64(self, max_bytes: u64) -> Result<Vec<f64>> {
         match self {
             Self::Dense(dense) => Ok(dense.values.into_f64()),
@@ -390,13 +405,25 @@ impl Matrix {
     }
 }
 
+/// `n` times a value, or an error where the system does not give the memory: a file may declare more
+/// than any machine has.
+pub(crate) fn filled<T: Copy>(what: &'static str, n: usize, value: T) -> Result<Vec<T>> {
+    let mut out = Vec::new();
+    let bytes = (n as u64).saturating_mul(size_of::<T>() as u64);
+    out.try_reserve_exact(n).map_err(|_| Error::Allocation { what, bytes })?;
+    out.resize(n, value);
+    Ok(out)
+}
+
 fn scatter<T: Copy>(csr: &Csr, limit: u64, zero: T, from: impl Fn(f64) -> T) -> Result<Vec<T>> {
-    let cells = (csr.n_rows as u64).saturating_mul(csr.n_cols as u64);
-    let bytes = cells.saturating_mul(size_of::<T>() as u64);
+    const WHAT: &str = "the dense matrix";
+    let over = |bytes| Error::OverBudget { what: WHAT, bytes, limit };
+    let cells = csr.n_rows.checked_mul(csr.n_cols).ok_or_else(|| over(u64::MAX))?;
+    let bytes = (cells as u64).saturating_mul(size_of::<T>() as u64);
     if bytes > limit {
-        return Err(Error::OverBudget { what: "the dense matrix", bytes, limit });
+        return Err(over(bytes));
     }
-    let mut out = vec![zero; csr.n_rows * csr.n_cols];
+    let mut out = filled(WHAT, cells, zero)?;
     for i in 0..csr.n_rows {
         for (d, value) in csr.row(i) {
             out[i * csr.n_cols + d] = from(value);
@@ -454,5 +481,21 @@ mod tests {
         let wide = Csr::new(1, 1 << 31, vec![0, 0], vec![], Values::F32(vec![])).unwrap();
         let error = Matrix::Csr(wide).into_dense_f32(1 << 20).unwrap_err();
         assert!(matches!(error, Error::OverBudget { bytes: 8_589_934_592, .. }));
+    }
+
+    /// Three entries that would be 16 TB, or more cells than can be counted, when dense.
+    #[test]
+    fn matrices_beyond_the_machine_are_refused_however_much_is_allowed() {
+        let far = |n_rows: usize, n_cols: usize| {
+            let mut indptr = vec![1; n_rows + 1];
+            indptr[0] = 0;
+            let csr = Csr::new(n_rows, n_cols, indptr, vec![2], Values::F32(vec![1.0])).unwrap();
+            Matrix::Csr(csr)
+        };
+        let error = far(1000, 4_000_000_000).into_dense_f32(1 << 40).unwrap_err();
+        let needed = 16_000_000_000_000;
+        assert!(matches!(error, Error::OverBudget { bytes, .. } if bytes == needed), "{error}");
+        let error = far(1 << 20, 1 << 31).into_dense_f64(u64::MAX).unwrap_err();
+        assert!(matches!(error, Error::Allocation { bytes, .. } if bytes == 1 << 54), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::{
     Csr, Dense, Error, Format, Input, Matrix, ReadOptions, Result, Values,
+    matrix::filled,
     options::Budget,
     stream::{Bounded, Payload, Stream, read_error},
 };
@@ -169,7 +170,7 @@ fn coordinates(lines: &mut Lines<'_>, banner: Banner, budget: &Budget) -> Result
         }
     }
     entries.sort_by_key(|&(i, j, _)| (i, j));
-    let mut indptr = vec![0_usize; n_rows + 1];
+    let mut indptr = filled("the row pointer", n_rows + 1, 0_usize)?;
     for &(i, ..) in &entries {
         indptr[i + 1] += 1;
     }
@@ -304,6 +305,9 @@ mod tests {
         assert!(matches!(huge, Err(Error::OverBudget { .. })));
         let huge = read(&text("5 5 99999999999999\n1 1 1\n"));
         assert!(matches!(huge, Err(Error::OverBudget { .. })));
+        let wide = text("2 4000000000 1\n1 1 1\n").into_bytes(); // a pointer for every column
+        let turned = crate::read_bytes(wide, "a.mtx", &ReadOptions::default().with_transpose(true));
+        assert!(matches!(turned, Err(Error::OverBudget { bytes, .. }) if bytes > 32_000_000_000));
         for rest in
             ["2 2 2\n1 1 1\n", "2 2 1\n3 1 1\n", "2 2 1\n0 1 1\n", "2 2 1\n1 1 x\n", "2 2 1\n1 1\n"]
         {

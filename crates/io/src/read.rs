@@ -111,14 +111,19 @@ pub(crate) fn detect(stream: &mut Stream) -> Result<Detected> {
         head = unpacked_head(stream, HEAD)?;
         name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
     }
-    let extension = Path::new(&name).extension().unwrap_or_default();
-    let extension = extension.to_string_lossy().into_owned();
+    let extension = extension_of(&name);
     let format = by_content(&head).or_else(|| by_name(&extension, &name, &head));
     let format = format.ok_or(Error::UnknownFormat)?;
     if is_gzip && matches!(format, Format::Npz | Format::H5ad) {
         return Err(Error::unsupported("gzip", "a format that must be read in any order"));
     }
     Ok(Detected { format, extension })
+}
+
+/// Extension without `gz`.
+pub(crate) fn extension_of(name: &str) -> String {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    Path::new(name).extension().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn by_content(head: &[u8]) -> Option<Format> {
@@ -157,7 +162,8 @@ fn read_stream(mut stream: Stream, options: &ReadOptions) -> Result<Input> {
     let budget = options.budget(stream.bytes());
     let mut input = read_as(&detected, stream, options, &budget)?;
     if options.transpose {
-        budget.claim("the matrix with rows and columns exchanged", 1, input.matrix.bytes())?;
+        let bytes = input.matrix.exchange_bytes();
+        budget.claim("the matrix with rows and columns exchanged", 1, bytes)?;
         input = input.transposed();
     }
     if options.missing == Missing::Refuse {

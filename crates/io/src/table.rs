@@ -7,6 +7,7 @@
 
 mod column;
 mod describe;
+mod sets;
 
 use std::io::BufRead;
 
@@ -21,6 +22,7 @@ use crate::{
 
 pub(crate) use column::read_column;
 pub(crate) use describe::describe;
+pub use sets::{FeatureSet, read_feature_sets};
 
 const FORMAT: &str = "table";
 

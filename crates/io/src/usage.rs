@@ -41,6 +41,25 @@ impl Usage {
     }
 }
 
+/// Bytes of memory that this machine could still give to processes, swap included; `None` where the
+/// system does not tell. Linux tells.
+///
+/// # Example
+/// ```
+/// assert!(embex_io::memory_left().is_none_or(|bytes| bytes > 1 << 20));
+/// ```
+pub fn memory_left() -> Option<u64> {
+    bytes_left(&fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn bytes_left(meminfo: &str) -> Option<u64> {
+    let kibibytes = |name: &str| -> Option<u64> {
+        let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    Some((kibibytes("MemAvailable:")? + kibibytes("SwapFree:").unwrap_or(0)) << 10)
+}
+
 #[cfg(target_os = "linux")]
 #[allow(clippy::unnecessary_wraps)] // other systems have nothing to give
 fn cpu_seconds() -> Option<f64> {
@@ -68,6 +87,14 @@ mod tests {
     fn the_peak_is_found_among_other_lines() {
         assert_eq!(peak_memory_bytes("Name:\tx\nVmHWM:\t    2048 kB\n"), Some(2 << 20));
         assert_eq!(peak_memory_bytes("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn what_is_left_is_memory_and_swap() {
+        let text = "MemTotal:  9000 kB\nMemAvailable:    2048 kB\nSwapFree:  1024 kB\n";
+        assert_eq!(bytes_left(text), Some(3 << 20));
+        assert_eq!(bytes_left("MemAvailable:    2048 kB\n"), Some(2 << 20));
+        assert_eq!(bytes_left("MemTotal:  9000 kB\n"), None);
     }
 
     /// A few thousand square roots take well below the 10 ms in which `/proc` counts.

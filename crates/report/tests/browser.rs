@@ -1,6 +1,7 @@
 //! The page in a real browser: headless Chromium opens it from disk and the page checks itself.
 //!
-//! Skipped, with a line that says so, where no Chromium is on the path.
+//! Skipped, with a line that says so, where no Chromium is on the path; a failure there where the
+//! variable `EMBEX_NEEDS_CHROMIUM` is set, so that a machine meant to check the page does check it.
 
 #[cfg(test)]
 mod browser {
@@ -12,8 +13,8 @@ mod browser {
 
     use embex_report::Matrix;
     use embex_report::page::{
-        self, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions, Saturation,
-        TopFeatures,
+        self, FeatureSets, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions,
+        Saturation, TopFeatures,
     };
     use serde_json::{Value, json};
 
@@ -40,6 +41,8 @@ mod browser {
     /// Opens a page from disk and returns what it found out about itself; `None` without Chromium.
     fn self_test(input: &PageInput, width: usize, hovers: usize) -> Option<Value> {
         let Some(chromium) = chromium() else {
+            let is_needed = std::env::var_os("EMBEX_NEEDS_CHROMIUM").is_some();
+            assert!(!is_needed, "EMBEX_NEEDS_CHROMIUM is set and no chromium is on the path");
             println!("skipped: no chromium on the path");
             return None;
         };
@@ -85,9 +88,18 @@ mod browser {
             .unwrap()
     }
 
+    fn wave(i: usize, c: usize) -> f32 {
+        ((i * 37 + c * 11) as f32 * 0.7).sin()
+    }
+
+    /// n × d attributions as a product over k components.
+    fn components(n: usize, k: usize, d: usize) -> LayerData {
+        let loadings = Matrix::from_fn(k, d, |c, f| ((c + f) as f32).cos());
+        LayerData::Components { scores: Matrix::from_fn(n, k, wave), loadings }
+    }
+
     /// Points on a ring of groups, `dims` axes, d features.
     fn input(n: usize, dims: usize, d: usize) -> PageInput {
-        let wave = |i: usize, c: usize| ((i * 37 + c * 11) as f32 * 0.7).sin();
         let coords = Matrix::from_fn(n, dims, |i, c| {
             let angle = (i % 5) as f32 * 1.25 + c as f32 * 1.6;
             8.0 * angle.sin() + 2.0 * wave(i, c) * wave(i / 3, c + 1)
@@ -107,9 +119,7 @@ mod browser {
             about: about.clone(),
             data: LayerData::Dense(values),
         });
-        let scores = Matrix::from_fn(n, 3, wave);
-        let loadings = Matrix::from_fn(3, d, |c, f| ((c + f) as f32).cos());
-        let data = LayerData::Components { scores, loadings };
+        let data = components(n, 3, d);
         input.layers.push(Layer { kind: LayerKind::Attribution, about, data });
         input.top = Some(TopFeatures {
             k: 3,
@@ -151,21 +161,27 @@ mod browser {
         assert_eq!(report["table"]["rising"], true);
     }
 
+    /// The page that matters: as many points, pixels and components as MNIST has.
     #[test]
     fn seventy_thousand_points_answer_within_fifty_milliseconds() {
-        let (n, d) = (70_000, 64);
+        let (n, d) = (70_000, 784);
         let mut input = input(n, 2, d);
-        input.image = Some(ImageShape { height: 8, width: 8 });
+        let levels = |i: usize, f: usize| (16.0 * wave(i, f)).max(0.0).floor(); // half of them 0
+        let values = Matrix::from_fn(n, d, |i, f| if f == d - 1 { i as f32 } else { levels(i, f) });
+        input.layers[0].data = LayerData::Dense(values);
+        input.layers[1].data = components(n, 50, d);
+        input.image = Some(ImageShape { height: 28, width: 28 });
         let Some(report) = self_test(&input, 1900, 400) else { return };
-        assert_sound(&report);
-        assert_eq!(report["hover"]["hits"], 400);
-        // The one time this project asserts: what the page promises to people. The median is
-        // about 3 ms, so that a busy machine does not fail it.
-        assert!(report["hover"]["median"].as_f64().unwrap() < 50.0, "{}", report["hover"]);
         println!(
             "hover {} answer {} draw {} ms",
             report["hover"], report["answer"], report["drawMs"]
         );
+        assert_sound(&report);
+        assert_eq!(report["hover"]["hits"], 400);
+        // What the page promises to people, the only times that this project asserts: 99 of 100
+        // panels are filled within 50 ms, and half are on the screen by then, two frames included.
+        assert!(report["hover"]["high"].as_f64().unwrap() < 50.0, "{}", report["hover"]);
+        assert!(report["answer"]["median"].as_f64().unwrap() < 50.0, "{}", report["answer"]);
         // 8 bits per entry from 0 to 69,999: both ends exact.
         assert_eq!(report["layers"]["value"]["first"], 0.0);
         assert!((report["layers"]["value"]["last"].as_f64().unwrap() - 69_999.0).abs() < 0.01);
@@ -207,8 +223,21 @@ mod browser {
                 values: (0..400 * 25).map(|at| 1e-5 * (25 - at % 25) as f32).collect(),
                 kind: Some(LayerKind::Importance),
             });
+            input.sets = Some(FeatureSets {
+                title: HOSTILE.into(),
+                names: vec![HOSTILE.into(), "set 2".into()],
+                of_feature: (0..40).map(|f| [0, 1, FeatureSets::ALONE][f % 3]).collect(),
+            });
             let Some(report) = self_test(&input, width, 20) else { return };
             assert_sound(&report);
+            let group = &report["group"]["importance"];
+            for (set, feature) in list_of(&group["sets"]).iter().zip(list_of(&group["features"])) {
+                let expected = [HOSTILE, "set 2", ""][feature.as_u64().unwrap() as usize % 3];
+                assert_eq!(set, expected, "{feature}");
+            }
+            let csv = report["table"]["csv"].as_str().unwrap();
+            assert!(csv.starts_with("group,feature,set,importance,sensitivity,"), "{csv}");
+            assert!(csv.contains(",feature 37,set 2,"), "{csv}");
             assert_eq!(report["lists"].as_object().unwrap().len(), 3);
             let list = |name: &str| &report["lists"][name];
             for name in ["importance", "sensitivity", "attribution"] {
@@ -221,7 +250,20 @@ mod browser {
             let first = |name: &str| list(name)["numbers"][0].as_str().unwrap().to_owned();
             assert_eq!(first("sensitivity"), first("attribution").replace(['+', '−'], ""));
             assert_ne!(first("sensitivity"), first("attribution"));
+            let [by_value, by_size] = [false, true].map(|by_size| {
+                let key = |f: &usize| if by_size { spread(0, *f).abs() } else { spread(0, *f) };
+                let mut order: Vec<usize> = (0..40).collect();
+                order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+                order[..25].to_vec()
+            });
+            assert_eq!(report["group"]["importance"]["features"], json!(by_value));
+            assert_eq!(report["group"]["contrast"]["features"], json!(by_size));
+            assert_ne!(by_value, by_size);
         }
+    }
+
+    fn list_of(value: &Value) -> &[Value] {
+        value.as_array().expect("a list")
     }
 
     #[test]

@@ -40,6 +40,46 @@ impl fmt::Display for Amount {
     }
 }
 
+/// What a run may take in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// As `--max-memory` says.
+    Asked(Amount),
+    /// What the machine has left, where nothing less was asked for.
+    Machine(Amount),
+}
+
+impl Limit {
+    /// Assumed where the system does not tell what it has left.
+    const UNKNOWN: u64 = 64 << 30;
+
+    /// The least of what was asked for and what the machine has left now.
+    pub(crate) fn now(asked: Option<Amount>) -> Self {
+        Self::of(asked, embex_io::memory_left().unwrap_or(Self::UNKNOWN))
+    }
+
+    fn of(asked: Option<Amount>, left: u64) -> Self {
+        match asked {
+            Some(asked) if asked.0 <= left => Self::Asked(asked),
+            _ => Self::Machine(Amount(left)),
+        }
+    }
+
+    pub(crate) const fn bytes(self) -> u64 {
+        let (Self::Asked(amount) | Self::Machine(amount)) = self;
+        amount.0
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked(amount) => write!(f, "{amount} of --max-memory"),
+            Self::Machine(amount) => write!(f, "{amount} that this machine has left"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +94,15 @@ mod tests {
         for bad in ["", "G", "-1G", "0", "nan", "inf", "1e30T", "four"] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_machine_limits_what_was_asked_for() {
+        let of = |asked: Option<u64>| Limit::of(asked.map(Amount), 1 << 30);
+        assert_eq!(of(None), Limit::Machine(Amount(1 << 30)));
+        assert_eq!(of(Some(1 << 40)), Limit::Machine(Amount(1 << 30)));
+        assert_eq!(of(Some(1 << 20)), Limit::Asked(Amount(1 << 20)));
+        assert_eq!(of(Some(1 << 20)).to_string(), "1.0 MiB of --max-memory");
     }
 
     #[test]

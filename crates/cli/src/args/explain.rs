@@ -1,7 +1,11 @@
 //! What is explained.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use embex_tsne::attribution::{Derivative, Mode};
+
+use crate::pipeline::labels::MOST_GROUPS;
 
 /// Sensitivity and importance.
 #[derive(Args, Clone, Debug)]
@@ -33,10 +37,16 @@ pub(crate) struct ExplainArgs {
     /// blind across gaps; the loss is measured and stated [default: search all]
     #[arg(long, value_name = "F", conflicts_with = "no_importance")]
     pub(crate) candidates: Option<f64>,
-    /// Remove features together that correlate by at least R (in absolute value)
+    /// Remove features together whose correlation is above R in absolute value, at least 0 and below 1;
+    /// each shows the importance of its set, whose members are in feature_sets.csv
     #[arg(long, value_name = "R", conflicts_with = "no_importance")]
     pub(crate) correlated: Option<f64>,
-    /// Number of groups to find where no labels are given, at least 2; 0 for none [default: 10]
+    /// Remove the features of each set of this file together, and all others alone: a table (csv, tsv)
+    /// with the set's name and one of its features per line, the line `set,feature` first or not; no
+    /// feature in two sets
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_importance", "correlated"])]
+    pub(crate) feature_sets: Option<PathBuf>,
+    /// Number of groups to find where no labels are given, 2 to 1000; 0 for none [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "labels")]
     pub(crate) clusters: Option<usize>,
     /// Features listed per point and group, at most all; 0 for no lists
@@ -52,10 +62,11 @@ impl ExplainArgs {
                 "--at does not apply to fixed_point, which is of the finished map".to_owned()
             );
         }
-        if self.clusters == Some(1) {
-            return Err("--clusters 1 makes no groups; give 0, or 2 and more".to_owned());
+        match self.clusters {
+            Some(1) => Err("--clusters 1 makes no groups; give 0, or 2 and more".to_owned()),
+            Some(n) if n > MOST_GROUPS => Err(format!("--clusters {n}: at most {MOST_GROUPS}")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Refuses more groups than samples.

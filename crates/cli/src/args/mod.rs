@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{Error, Result};
 
-pub(crate) use amount::Amount;
+pub(crate) use amount::{Amount, Limit};
 pub(crate) use explain::{ExplainArgs, ScalarArg};
 pub(crate) use input::InputArgs;
 pub(crate) use map::MapArgs;
@@ -26,7 +26,7 @@ Exit codes:
   1    a check of ours failed
   2    the command line cannot be followed
   3    the input cannot be used
-  4    the work would exceed --max-memory
+  4    the work would exceed --max-memory, or the memory that the machine has left
   5    a file could not be read or written
   130  interrupted; a checkpoint is kept, go on with --resume";
 

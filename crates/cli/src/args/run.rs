@@ -22,7 +22,7 @@ pub(crate) struct RunArgs {
     pub(crate) force: bool,
     /// Say what would be done and how much memory each stage would take, and stop: right to a
     /// quarter, but for runs of a few MB, of which the program itself is the most, and for
-    /// approximate neighbours, which may need half of it
+    /// approximate neighbours, which may need half of it. Exits as the run would if that is too much
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Seed of everything random
@@ -32,7 +32,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
     /// Memory that the run may take, as 500M or 4G: fewer blocks at once, or a refusal if that is
-    /// not enough; the results do not depend on it
+    /// not enough; the results do not depend on it. What needs more than the machine has left is
+    /// refused in any case
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_memory: Option<Amount>,
     /// Updates of the map between two checkpoints; none before the last step of --at

@@ -14,7 +14,7 @@ use embex_tsne::attribution::{Derivative, LARGEST_RECORD};
 use serde_json::{Value, json};
 
 use super::settings::{ImportanceSettings, Settings};
-use crate::args::{Amount, ScalarArg};
+use crate::args::{Amount, Limit, ScalarArg};
 use crate::exit::{Error, Result};
 
 /// Program, libraries and stacks.
@@ -26,11 +26,19 @@ const SHARE_OF_BLOCKS: u64 = 4;
 /// Blocks in which principal components read the matrix.
 const PCA_BLOCK: u64 = 32 << 20;
 
+/// Entries of a matrix beyond those of any machine, below which no sum of sizes overflows.
+const COUNTABLE: u64 = 1 << 50;
+
+/// A name that a feature without one gets.
+const NAME: u64 = 64;
+
 /// The matrix as it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) n_rows: usize,
     pub(super) n_cols: usize,
+    /// Groups that labels make; none without labels.
+    n_groups: Option<usize>,
     /// Bytes that the matrix takes now.
     bytes: u64,
     is_sparse: bool,
@@ -41,10 +49,11 @@ pub(super) struct Shape {
 
 impl Shape {
     /// Of the matrix that has just been read.
-    pub(super) fn of(matrix: &Matrix) -> Self {
+    pub(super) fn of(matrix: &Matrix, n_groups: Option<usize>) -> Self {
         Self {
             n_rows: matrix.n_rows(),
             n_cols: matrix.n_cols(),
+            n_groups,
             bytes: matrix.bytes(),
             is_sparse: matches!(matrix, Matrix::Csr(_)),
             is_double: matches!(matrix.values(), Values::F64(_)),
@@ -71,6 +80,7 @@ struct Sizes<'a> {
     coordinates: u64,
     neighbours: u64,
     axes: u64,
+    groups: u64,
     /// Bytes of a number of features and map.
     real: u64,
 }
@@ -78,6 +88,10 @@ struct Sizes<'a> {
 impl Estimate {
     /// Of a run with these settings under this limit.
     pub(super) fn new(shape: Shape, settings: &Settings, limit: Option<Amount>) -> Result<Self> {
+        let cells = (shape.n_rows as u64).saturating_mul(shape.n_cols as u64);
+        if cells > COUNTABLE {
+            return Ok(Self { stages: vec![("prepare", cells.saturating_mul(4))] });
+        }
         let sizes = Sizes::new(shape, settings, budget(limit))?;
         let explain = &settings.explain;
         let (held, p) = (PROGRAM + sizes.prepared(), sizes.affinities());
@@ -87,19 +101,22 @@ impl Estimate {
             ("prepare", PROGRAM + sizes.prepare()),
             ("neighbours", held + sizes.search().max(sizes.joining())),
             ("map", held + p + sizes.map()),
-            ("quality", held + p + found + sizes.knn(10)),
+            ("quality", held + p + found + sizes.knn(10).max(sizes.between_groups())),
         ];
         let mut shown = 0;
         if let Some(asked) = &explain.attribution {
             let as_scores = settings.prepare.pca.is_some() && asked.scalar != ScalarArg::Length;
             let width = if as_scores { sizes.coordinates } else { sizes.features };
             shown = sizes.n * width * 4;
-            stages.push(("sensitivity", held + found + shown + sizes.projection()));
+            let means = 6 * sizes.table(); // two sums of two kinds, and what becomes of them
+            stages.push(("sensitivity", held + found + shown + means + sizes.projection()));
         }
         if let Some(asked) = &explain.importance {
             let charges = sizes.n * sizes.features * 4;
-            stages
-                .push(("importance", held + shown + charges + sizes.occlusion(asked).max(charges)));
+            stages.push((
+                "importance",
+                held + shown + charges + 5 * sizes.table() + sizes.occlusion(asked).max(charges),
+            ));
             shown += charges;
         }
         stages.push(("files", held + shown + sizes.files()));
@@ -112,13 +129,9 @@ impl Estimate {
     }
 
     /// Refuses a run that would not fit.
-    pub(super) fn check(&self, limit: Option<Amount>) -> Result<()> {
-        match limit {
-            Some(limit) if self.peak() > limit.0 => {
-                Err(Error::Memory { needed: Amount(self.peak()), limit })
-            }
-            _ => Ok(()),
-        }
+    pub(super) fn check(&self, limit: Limit) -> Result<()> {
+        let needed = Amount(self.peak());
+        if needed.0 > limit.bytes() { Err(Error::Memory { needed, limit }) } else { Ok(()) }
     }
 
     /// For `--json`.
@@ -157,6 +170,7 @@ impl<'a> Sizes<'a> {
             coordinates: coordinates as u64,
             neighbours: settings.map.neighbour_count(shape.n_rows)? as u64,
             axes: settings.map.n_components as u64,
+            groups: shape.n_groups.unwrap_or(settings.explain.clusters).max(1) as u64,
             real: if settings.map.precision == Precision::Double { 8 } else { 4 },
         })
     }
@@ -165,9 +179,9 @@ impl<'a> Sizes<'a> {
         if self.settings.prepare.pca.is_some() { self.n * self.coordinates * 8 } else { 0 }
     }
 
-    /// Features and components.
+    /// Features with their names, and components.
     const fn prepared(&self) -> u64 {
-        self.n * self.features * self.real + self.scores()
+        self.n * self.features * self.real + self.columns * NAME + self.scores()
     }
 
     /// The fullest of the steps of preparation.
@@ -302,10 +316,21 @@ impl<'a> Sizes<'a> {
         fixed + n * k * 20 + sets * n * (12 * k + 64) + threads.min(sets) * n * (12 * k + 8)
     }
 
-    /// What the page has beside the matrices that move into it.
+    /// One number per group and feature.
+    const fn table(&self) -> u64 {
+        self.groups * self.features * 8
+    }
+
+    /// Affinity between any two groups, as mass and as share.
+    const fn between_groups(&self) -> u64 {
+        2 * self.groups * self.groups * 8
+    }
+
+    /// What the page has beside the matrices that move into it: lists, the tables of groups and one of
+    /// them as it is packed.
     fn files(&self) -> u64 {
         let widened = if self.real == 8 { self.n * self.features * 4 } else { 0 };
         let listed = self.n * (self.settings.explain.top as u64).min(self.features) * 20;
-        widened + listed + (16 << 20)
+        widened + listed + 11 * self.table() + (16 << 20)
     }
 }

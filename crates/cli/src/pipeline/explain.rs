@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Rows};
-use embex_tsne::importance::{Candidates, FeatureSets, Importance, ImportanceParams, Occlusion};
+use embex_tsne::importance::{Candidates, Importance, ImportanceParams, Occlusion};
 use embex_tsne::summary::{Contrast, FeatureSummary};
 
 use super::folder::{Checkpoint, Folder};
 use super::prepare::Prepared;
 use super::sensitivity::Sensitivities;
+use super::sets::Sets;
 use super::settings::{ImportanceSettings, Settings};
 use super::stored::Stored;
 use crate::exit::Result;
@@ -20,23 +21,18 @@ pub(super) fn importance<T: Stored>(
     prepared: &Prepared<T>,
     map: MatRef<'_, f64>,
     settings: &Settings,
-    asked: &ImportanceSettings,
+    (asked, sets): (&ImportanceSettings, &Sets),
     folder: &Folder,
     budget: MemoryBudget,
     display: &mut Display,
 ) -> Result<Importance> {
-    let features = prepared.features.as_mat();
-    let sets = match asked.correlated {
-        None => FeatureSets::singles(features.ncols()),
-        Some(threshold) => FeatureSets::correlated(features, threshold)?,
-    };
     let mut params = ImportanceParams::for_map(&settings.map)?;
     if let Some(factor) = asked.candidates {
         params = params.with_candidates(Candidates::Widened { factor });
     }
     let groups = prepared.groups.as_ref().map(|(_, groups)| groups.clone());
     let space = prepared.space();
-    let mut run = Occlusion::new(space, map, sets, groups, params, budget, display)?;
+    let mut run = Occlusion::new(space, map, sets.sets.clone(), groups, params, budget, display)?;
     if let Some(state) = folder.load(Checkpoint::Importance)? {
         run.resume(state)?;
     }

@@ -16,6 +16,25 @@ pub(crate) struct Grouping {
     pub(crate) codes: Vec<u32>,
 }
 
+/// Most groups of a run: the answers are tables of groups by features, and the affinities between
+/// groups one of groups by groups.
+pub(crate) const MOST_GROUPS: usize = 1000;
+
+impl Grouping {
+    /// Refuses labels that tell samples apart in place of grouping them, as names and measurements
+    /// do: more than [`MOST_GROUPS`], or fewer than two samples a group on the average.
+    pub(super) fn check(&self, n_samples: usize) -> Result<(), String> {
+        let n_groups = self.names.len();
+        if n_groups <= MOST_GROUPS.min((n_samples / 2).max(1)) {
+            return Ok(());
+        }
+        Err(format!(
+            "{n_groups} different labels of {n_samples} samples make no groups (at most \
+             {MOST_GROUPS}, and two samples each on the average): are they names, or measurements?"
+        ))
+    }
+}
+
 /// Where `--labels` says they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LabelSource {
@@ -50,28 +69,52 @@ impl LabelSource {
     }
 
     /// The groups of the samples of `input`.
-    pub(super) fn grouping(&self, input: &Input) -> embex_io::Result<Grouping> {
+    pub(super) fn grouping(
+        &self,
+        input: &Input,
+        max_bytes: Option<u64>,
+    ) -> embex_io::Result<Grouping> {
         let labels = match self {
             Self::Column(name) => input.labels(name)?,
-            Self::File(path, column) => of_file(path, column.as_deref(), input.matrix.n_rows())?,
+            Self::File(path, column) => {
+                of_file(path, column.as_deref(), input.matrix.n_rows(), max_bytes)?
+            }
         };
         let Labels { names, codes } = labels.with_missing_as(UNLABELLED);
         Ok(Grouping { title: self.title(), names, codes: codes.into_iter().flatten().collect() })
     }
 }
 
-/// The labels of `n_rows` samples from a file.
+/// The labels of `n_rows` samples from a file, within `max_bytes` of memory.
+///
+/// Its separator is found, and the number of rows tells whether it begins with a name: the options
+/// of the input say nothing of it.
 pub(crate) fn of_file(
     path: &Path,
     column: Option<&str>,
     n_rows: usize,
+    max_bytes: Option<u64>,
 ) -> embex_io::Result<Labels> {
-    embex_io::read_labels(path, column, Some(n_rows), &ReadOptions::default())
+    let mut options = ReadOptions::default();
+    options.max_bytes = max_bytes;
+    embex_io::read_labels(path, column, Some(n_rows), &options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_measurements_are_no_groups() {
+        let of = |n_groups: usize, n_samples: usize| {
+            let names = (0..n_groups).map(|g| g.to_string()).collect();
+            Grouping { title: String::new(), names, codes: Vec::new() }.check(n_samples)
+        };
+        assert!(of(5, 10).is_ok() && of(1, 1).is_ok() && of(1000, 70_000).is_ok());
+        let words = of(6, 10).unwrap_err();
+        assert!(words.starts_with("6 different labels of 10 samples make no groups"), "{words}");
+        assert!(of(1001, 70_000).is_err());
+    }
 
     #[test]
     fn labels_are_a_file_a_column_of_a_file_or_a_name() {

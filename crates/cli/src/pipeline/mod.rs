@@ -14,19 +14,21 @@ mod output;
 mod prepare;
 mod quality;
 mod sensitivity;
+mod sets;
 mod settings;
 pub(crate) mod source;
 mod stored;
 
 use std::time::Instant;
 
+use embex_io::FeatureSet;
 use embex_linalg::MemoryBudget;
 use embex_report::{PhaseTime, RunResult, page::PageOptions};
 use embex_tsne::Precision;
 use embex_tsne::summary::Saturation;
 use serde_json::{Value, json};
 
-use crate::args::{Amount, ReportArgs, TsneArgs};
+use crate::args::{Amount, Limit, ReportArgs, TsneArgs};
 use crate::exit::{Error, Result};
 use crate::progress::{self, Display};
 use estimate::{Estimate, Shape};
@@ -34,6 +36,7 @@ use folder::{Folder, Opened};
 use map::Attributed;
 use prepare::Prepared;
 use sensitivity::Sensitivities;
+use sets::Sets;
 use settings::Settings;
 use source::Samples;
 use stored::Stored;
@@ -46,17 +49,22 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     let settings = Settings::of(args)?;
     settings.check()?;
     let mut clock = Clock::default();
-    let limit = args.run.max_memory;
-    let samples = source::read(&args.input, limit.map(|amount| amount.0))?;
+    let limit = Limit::now(args.run.max_memory);
+    let read = source::read(&args.input, args.run.max_memory.map(|_| limit.bytes()))?;
     clock.note("read");
-    let shape = Shape::of(&samples.matrix);
+    let shape = Shape::of(read.matrix(), read.n_groups());
     settings.check_shape(shape.n_rows, shape.n_cols)?;
     args.check_samples(shape.n_rows)?;
-    let estimate = Estimate::new(shape, &settings, limit)?;
+    let estimate = Estimate::new(shape, &settings, args.run.max_memory)?;
     if args.run.dry_run {
-        return dry_run(&estimate, &settings, shape, args);
+        dry_run(&estimate, &settings, shape, args)?;
     }
     estimate.check(limit)?;
+    let samples = read.into_samples();
+    let given = sets::given(&settings, &samples.features, limit.bytes())?;
+    if args.run.dry_run {
+        return Ok(());
+    }
     let folder = match Folder::open(&args.run, &settings)? {
         Opened::Work(folder) => folder,
         Opened::Complete => {
@@ -65,7 +73,8 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
             return display.event("done", json!({ "out": out }), &words);
         }
     };
-    let mut run = Run { settings: &settings, folder: &folder, args, display: &mut display, clock };
+    let (settings, folder_now, shown) = (&settings, &folder, &mut display);
+    let mut run = Run { settings, folder: folder_now, args, limit, given, display: shown, clock };
     let outcome = run.in_types(samples);
     display.end_phase();
     finish(outcome, folder, &mut display)
@@ -117,11 +126,11 @@ fn dry_run(estimate: &Estimate, settings: &Settings, shape: Shape, args: &TsneAr
             "{} samples × {} features ({} values)\nmemory by stage, about:\n{}",
             shape.n_rows,
             shape.n_cols,
-            shape.n_rows * shape.n_cols,
+            shape.n_rows.saturating_mul(shape.n_cols),
             estimate.words()
         ))?;
     }
-    estimate.check(args.run.max_memory)
+    Ok(())
 }
 
 /// Times of the stages.
@@ -151,6 +160,9 @@ struct Run<'a> {
     settings: &'a Settings,
     folder: &'a Folder,
     args: &'a TsneArgs,
+    limit: Limit,
+    /// Sets of features that were given.
+    given: Option<Vec<FeatureSet>>,
     display: &'a mut Display,
     clock: Clock,
 }
@@ -172,9 +184,8 @@ impl Run<'_> {
     /// Every stage frees what no later one needs: the memory of a run is that of its largest.
     fn stages<T: Stored, const C: usize>(&mut self, samples: Samples) -> Result<()> {
         let (settings, folder) = (self.settings, self.folder);
-        let bytes = self.args.run.max_memory.map_or(u64::MAX, |amount| amount.0);
         let budget = estimate::budget(self.args.run.max_memory);
-        let prepared = prepare::prepare::<T>(samples, settings, bytes, self.display)?;
+        let prepared = prepare::prepare::<T>(samples, settings, self.limit.bytes(), self.display)?;
         self.clock.note("prepare");
         let affinities = map::affinities(&prepared, settings, folder, budget, self.display)?;
         self.clock.note("neighbours");
@@ -196,15 +207,20 @@ impl Run<'_> {
         self.clock.note("sensitivity");
         let importance = match &settings.explain.importance {
             Some(asked) => {
-                let map = made.map.as_mat();
+                let (map, features) = (made.map.as_mat(), prepared.features.as_mat());
+                let sets = Sets::of(asked, self.given.as_deref(), features, &prepared.names)?;
                 let display = &mut *self.display;
-                Some(explain::importance(&prepared, map, settings, asked, folder, budget, display)?)
+                let what = (asked, &sets);
+                let found =
+                    explain::importance(&prepared, map, settings, what, folder, budget, display)?;
+                Some((found, sets))
             }
             None => None,
         };
         self.clock.note("importance");
+        let (importance, sets) = importance.unzip();
         let found =
-            output::Found { prepared, made, sensitivities, importance, saturation, quality };
+            output::Found { prepared, made, sensitivities, importance, sets, saturation, quality };
         self.warn(&found)?;
         output::write(found, settings, folder, &mut self.clock.times)
     }

@@ -19,6 +19,7 @@ use super::labels::Grouping;
 use super::map::Made;
 use super::prepare::Prepared;
 use super::sensitivity::{Sensitivities, Shown, StepDiagnostics};
+use super::sets::Sets;
 use super::settings::{AttributionSettings, Settings};
 use super::stored::{Stored, rows};
 use crate::args::ScalarArg;
@@ -30,6 +31,8 @@ pub(super) struct Found<T> {
     pub(super) made: Made<T>,
     pub(super) sensitivities: Option<Sensitivities>,
     pub(super) importance: Option<Importance>,
+    /// What was removed together for it.
+    pub(super) sets: Option<Sets>,
     pub(super) saturation: Option<summary::Saturation>,
     pub(super) quality: Value,
 }
@@ -83,6 +86,7 @@ fn page_notices<T>(found: &Found<T>) -> Vec<String> {
         }
     }
     notices.extend(left_out(found));
+    notices.extend(found.sets.as_ref().and_then(Sets::notice));
     let effect = found.importance.as_ref().map(|i| &i.effect);
     if let Some(effect) = effect.filter(|e| !e.sampled_sets.is_empty()) {
         notices.push(format!(
@@ -170,6 +174,11 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
             "sensitivity": s.left_out,
             "jacobian_norm": s.norm_left_out,
         })),
+        "feature_sets": found.sets.as_ref().and_then(Sets::shown).map(|shown| json!({
+            "sets": shown.names.len(),
+            "features_in_sets": (0..shown.of_feature.len()).filter_map(|d| shown.set_of(d)).count(),
+            "which": shown.title,
+        })),
         "importance": found.importance.as_ref().map(|i| effect(&i.effect)),
         "explained_variance_ratio": components.map(|c| &c.pca.explained_variance_ratio),
     })
@@ -213,6 +222,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let summary =
         explain::summary(&found.prepared, found.sensitivities.as_ref(), found.importance.as_ref())?;
     page.summary = page_summary(summary)?;
+    page.sets = found.sets.as_ref().and_then(Sets::shown);
     let Prepared { features, row_names, components, groups, image, .. } = found.prepared;
     page.point_names = row_names;
     page.groups = groups.map(|(Grouping { title, names, codes }, _)| Groups {
@@ -233,7 +243,13 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     }
     if let Some(charges) = found.importance.as_mut().and_then(explain::point_importance) {
         top = top_by_importance(&charges, settings.explain.top)?;
-        let about = "rise of the point's share of KL(P‖Q) when the feature is put to its mean";
+        let about = match &page.sets {
+            None => "rise of the point's share of KL(P‖Q) when the feature is put to its mean",
+            Some(_) => {
+                "rise of the point's share of KL(P‖Q) when the feature, with all of its set, is put \
+                 to its mean"
+            }
+        };
         page.layers.push(layer(LayerKind::Importance, about, LayerData::Dense(matrix(charges)?)));
     }
     page.top = top;

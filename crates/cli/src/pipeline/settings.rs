@@ -1,6 +1,6 @@
 //! Everything that decides a result: kept with the checkpoints and in `run.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use embex_tsne::attribution::Mode;
 use embex_tsne::{Metric, TsneParams};
@@ -91,14 +91,20 @@ pub(super) struct AttributionSettings {
 pub(super) struct ImportanceSettings {
     /// Factor of widened candidates; none for an exact search.
     pub(super) candidates: Option<f64>,
-    /// Least correlation of features that are removed together.
+    /// Correlation above which features are removed together.
     pub(super) correlated: Option<f64>,
+    /// File of sets that are removed together, as on the command line.
+    pub(super) feature_sets: Option<PathBuf>,
+    /// SHA-256 of that file.
+    pub(super) feature_sets_sha256: Option<String>,
 }
 
 impl Settings {
     /// The settings of a command line; files are hashed.
     pub(super) fn of(args: &TsneArgs) -> Result<Self> {
         let explain = &args.explain;
+        let sets = explain.feature_sets.as_deref();
+        let feature_sets_sha256 = sets.map(embex_io::sha256_file).transpose()?;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             input: InputSettings::of(args)?,
@@ -113,6 +119,8 @@ impl Settings {
                 importance: (!explain.no_importance).then_some(ImportanceSettings {
                     candidates: explain.candidates,
                     correlated: explain.correlated,
+                    feature_sets: explain.feature_sets.clone(),
+                    feature_sets_sha256,
                 }),
                 clusters: explain.clusters.unwrap_or(CLUSTERS),
                 top: explain.top,
@@ -158,8 +166,8 @@ impl Settings {
                 "importance needs Euclidean distances: give --no-importance with --metric cosine",
             );
         }
-        if asked.correlated.is_some_and(|r| !(r > 0.0 && r <= 1.0)) {
-            return usage("--correlated must be above 0 and at most 1");
+        if asked.correlated.is_some_and(|r| !(0.0..1.0).contains(&r)) {
+            return usage("--correlated must be at least 0 and below 1");
         }
         if asked.candidates.is_some_and(|factor| !(factor >= 1.0 && factor.is_finite())) {
             return usage("--candidates must be at least 1");

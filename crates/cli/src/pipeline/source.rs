@@ -17,15 +17,50 @@ pub(crate) struct Samples {
     pub(crate) image: Option<(usize, usize)>,
 }
 
+/// What was read: nothing is made of it before the estimate is known.
+#[derive(Debug)]
+pub(super) struct Read {
+    input: Input,
+    labels: Option<Grouping>,
+}
+
+impl Read {
+    pub(super) const fn matrix(&self) -> &Matrix {
+        &self.input.matrix
+    }
+
+    /// Groups that the labels make, if there are labels.
+    pub(super) fn n_groups(&self) -> Option<usize> {
+        self.labels.as_ref().map(|labels| labels.names.len())
+    }
+
+    /// With a name for every feature.
+    pub(super) fn into_samples(self) -> Samples {
+        let Self { input, labels } = self;
+        let n_cols = input.matrix.n_cols();
+        let image = image_side(&input, n_cols);
+        let features = input.col_names.unwrap_or_else(|| default_names(n_cols, image));
+        let row_names = input.row_names.unwrap_or_default();
+        Samples { matrix: input.matrix, row_names, features, labels, image }
+    }
+}
+
 /// Reads what the command line says, within `max_bytes` of memory.
-pub(super) fn read(args: &InputArgs, max_bytes: Option<u64>) -> Result<Samples> {
+pub(super) fn read(args: &InputArgs, max_bytes: Option<u64>) -> Result<Read> {
     let labels = args.labels.as_deref().map(LabelSource::of);
     let options = options(args, labels.as_ref(), max_bytes);
     let named = |error| by_option(error, args);
     let input = embex_io::read(&args.input, &options).map_err(named)?;
     check_set_aside(args, input.format)?;
-    let grouping = labels.map(|labels| labels.grouping(&input)).transpose().map_err(named)?;
-    samples(input, grouping)
+    let labels =
+        labels.map(|labels| labels.grouping(&input, max_bytes)).transpose().map_err(named)?;
+    if let Some(labels) = &labels {
+        let asked = args.labels.as_deref().unwrap_or_default();
+        labels
+            .check(input.matrix.n_rows())
+            .map_err(|words| Error::Input(format!("--labels {asked}: {words}")))?;
+    }
+    Ok(Read { input, labels })
 }
 
 /// The reader's options; labels of a file are none of them.
@@ -89,17 +124,6 @@ pub(crate) fn by_option(error: embex_io::Error, args: &InputArgs) -> Error {
         _ => return Error::Io(error),
     };
     Error::Usage(words)
-}
-
-fn samples(input: Input, labels: Option<Grouping>) -> Result<Samples> {
-    let (n_rows, n_cols) = (input.matrix.n_rows(), input.matrix.n_cols());
-    let image = image_side(&input, n_cols);
-    let features = input.col_names.unwrap_or_else(|| default_names(n_cols, image));
-    let row_names = input.row_names.unwrap_or_default();
-    if n_rows == 0 || n_cols == 0 {
-        return Err(Error::Linalg(embex_linalg::Error::Empty { n_rows, n_cols }));
-    }
-    Ok(Samples { matrix: input.matrix, row_names, features, labels, image })
 }
 
 /// Samples of the idx format and the bundled digits are square images.

@@ -18,12 +18,10 @@ fn approximate_neighbours_that_are_not_built_in_say_how_to_build_them() {
 
 #[cfg(feature = "approx")]
 mod built_in {
-    use std::time::{Duration, Instant};
-
     use serde_json::Value;
 
     use super::*;
-    use crate::common::{assert_same, embex, json_lines};
+    use crate::common::{assert_same, embex, json_lines, wait_for};
 
     /// Enough rows for the descent, and little to do with them.
     fn arguments(bed: &Bed, out: &str) -> Vec<String> {
@@ -68,12 +66,7 @@ mod built_in {
 
         let cut = arguments(&bed, "cut");
         let mut child = embex(&cut).spawn().expect("starts");
-        let begin = Instant::now();
-        while !bed.path("cut.partial").join("affinities.checkpoint").is_file()
-            && !bed.path("cut").exists()
-        {
-            assert!(begin.elapsed() < Duration::from_secs(60), "no checkpoint");
-        }
+        wait_for(&bed.path("cut.partial").join("affinities.checkpoint"), &mut child);
         let _ = child.kill();
         let _ = child.wait();
         let output = run([&cut[..], &["--resume".to_owned()]].concat());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,6 +36,30 @@ pub(crate) fn stderr(output: &Output) -> String {
 pub(crate) fn json_lines(output: &Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON object per line")).collect()
+}
+
+/// Gives an option another value, or adds it.
+pub(crate) fn set(arguments: &mut Vec<String>, option: &str, value: &str) {
+    match arguments.iter().position(|word| word == option) {
+        Some(at) => value.clone_into(&mut arguments[at + 1]),
+        None => arguments.extend([option.to_owned(), value.to_owned()]),
+    }
+}
+
+/// Waits until a running program has written a file.
+#[track_caller]
+pub(crate) fn wait_for(file: &Path, child: &mut Child) {
+    let begin = Instant::now();
+    while !file.is_file() {
+        let ended = child.try_wait().expect("waits");
+        assert!(
+            ended.is_none() || file.is_file(),
+            "ended with {ended:?} before {}",
+            file.display()
+        );
+        assert!(begin.elapsed() < Duration::from_secs(120), "no {}", file.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// A table of three groups of points that a fast run tells apart.
@@ -73,6 +98,15 @@ impl Bed {
         let rest = "--labels kind --perplexity 8 --iterations 120 --exaggeration-iterations 60 \
                     --at 30,60 --seed 3 --threads 1 --quiet";
         arguments.extend(rest.split_whitespace().map(str::to_owned));
+        arguments
+    }
+
+    /// Arguments of a run that goes on until it is stopped: no rule ends the first phase.
+    pub(crate) fn endless(&self, out: &str) -> Vec<String> {
+        let mut arguments = self.arguments(out);
+        for option in ["--iterations", "--exaggeration-iterations"] {
+            set(&mut arguments, option, "10000000");
+        }
         arguments
     }
 

@@ -96,15 +96,14 @@ fn attribution_specs_reach_the_derivative_they_name() {
     assert!(lengths.iter().all(|&value| value >= 0.0) && alone.iter().any(|&value| value < 0.0));
 }
 
-/// Features that are removed together share their importance, and only those.
+/// Features that are removed together share their importance, and only those; the files name them,
+/// in the form that gives the same sets again.
 #[test]
-fn correlated_features_are_removed_together() {
-    let column = |more: &[&str]| {
+fn correlated_features_are_removed_together_and_named() {
+    let run = |more: &[&str]| {
         let more =
             [&["--labels", "digit", "--no-attribution", "--candidates", "1.5"][..], more].concat();
-        let (_folder, out) = digits(&more);
-        let rows = table(&out, "importance.csv").into_iter().take(64);
-        rows.map(|row| row[2].clone()).collect::<Vec<String>>()
+        digits(&more)
     };
     let digits = embex_io::Digits::load().expect("bundled");
     let pixel = |d: usize| digits.pixels.iter().skip(d).step_by(64).map(|&v| f64::from(v));
@@ -119,24 +118,54 @@ fn correlated_features_are_removed_together() {
         }
         ab / (aa * bb).sqrt()
     };
-    let together = column(&["--correlated", "0.7"]);
-    let single = column(&[]);
-    let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (d, value) in together.iter().enumerate().filter(|(_, value)| *value != "0") {
-        sets.entry(value).or_default().push(d);
+    let (_found, found) = run(&["--correlated", "0.7"]);
+    let (_single, single) = run(&[]);
+    let first_64 = |out: &Path, at: usize| -> Vec<String> {
+        table(out, "importance.csv").into_iter().take(64).map(|row| row[at].clone()).collect()
+    };
+    let (names, sets, together) = (first_64(&found, 1), first_64(&found, 2), first_64(&found, 3));
+    let single = first_64(&single, 2);
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (d, set) in sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
+        members.entry(set).or_default().push(d);
     }
-    let joined: Vec<&Vec<usize>> = sets.values().filter(|set| set.len() > 1).collect();
-    assert!(!joined.is_empty());
-    for set in joined {
-        for &d in set {
-            let is_linked = set.iter().any(|&e| e != d && correlation(d, e).abs() >= 0.7);
-            assert!(is_linked, "pixel {d} of {set:?}");
+    assert!(!members.is_empty());
+    for (set, of_set) in &members {
+        assert!(of_set.len() > 1, "{set}: {of_set:?}");
+        for &d in of_set {
+            let is_linked = of_set.iter().any(|&e| e != d && correlation(d, e).abs() > 0.7);
+            assert!(is_linked, "pixel {d} of {of_set:?}");
+            assert_eq!(together[d], together[of_set[0]], "pixel {d} of {of_set:?}");
         }
     }
     for a in 0..64 {
-        for b in (0..a).filter(|&b| correlation(a, b).abs() >= 0.7) {
-            assert_eq!(together[a], together[b], "pixels {a} and {b}");
+        for b in (0..a).filter(|&b| correlation(a, b).abs() > 0.7) {
+            assert_eq!(sets[a], sets[b], "pixels {a} and {b}");
             assert_ne!(single[a], single[b], "pixels {a} and {b}");
         }
+    }
+    let listed = table(&found, "feature_sets.csv");
+    let expected: Vec<Vec<String>> = (1..=members.len())
+        .flat_map(|n| members[&*format!("set {n}")].iter().map(move |&d| (n, d)))
+        .map(|(n, d)| vec![format!("set {n}"), names[d].clone()])
+        .collect();
+    assert_eq!(listed, expected);
+    let facts = &record(&found)["diagnostics"]["feature_sets"];
+    assert_eq!(
+        (&facts["sets"], &facts["features_in_sets"]),
+        (&members.len().into(), &listed.len().into())
+    );
+    assert!(
+        record(&found)["page"]["notices"][0]
+            .as_str()
+            .expect("a notice")
+            .contains("removed together")
+    );
+
+    let file = found.join("feature_sets.csv").display().to_string();
+    let (_given, given) = run(&["--feature-sets", &file]);
+    for name in ["importance.csv", "point_importance.npy", "top_features.csv", "feature_sets.csv"] {
+        let read = |out: &Path| fs::read(out.join(name)).expect("reads");
+        assert!(read(&found) == read(&given), "{name}");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::common::{Bed, code, embex, run, stderr};
+use crate::common::{Bed, code, embex, run, stderr, wait_for};
 
 #[test]
 fn folders_of_others_are_left_alone() {
@@ -27,23 +27,18 @@ fn folders_of_others_are_left_alone() {
     }
 }
 
+/// The run is far from its end when it is killed: there is something to damage.
 #[test]
 fn a_damaged_checkpoint_is_named_and_the_others_stay() {
     let bed = Bed::new();
-    let arguments = bed.arguments("out");
+    let arguments = bed.endless("out");
     let partial = bed.path("out.partial");
-    let mut child = embex(&arguments).arg("--checkpoint-every=1").spawn().expect("starts");
-    let began = Instant::now();
-    while !partial.join("attributions.checkpoint").is_file() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint");
-        if child.try_wait().expect("waits").is_some() {
-            return; // it finished between two looks: nothing is left to damage
-        }
-    }
-    let _ = child.kill();
-    let _ = child.wait();
     let path = partial.join("attributions.checkpoint");
-    let Ok(mut bytes) = fs::read(&path) else { return };
+    let mut child = embex(&arguments).stderr(Stdio::null()).spawn().expect("starts");
+    wait_for(&path, &mut child);
+    child.kill().expect("it still runs");
+    child.wait().expect("ends");
+    let mut bytes = fs::read(&path).expect("reads");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
     fs::write(&path, bytes).expect("writes");
@@ -56,15 +51,10 @@ fn a_damaged_checkpoint_is_named_and_the_others_stay() {
 
 #[test]
 fn two_runs_do_not_work_in_one_folder() {
-    let bed = Bed::of(300, 5);
-    let mut arguments = bed.arguments("out");
-    let at = arguments.iter().position(|word| word == "--iterations").expect("given");
-    arguments[at + 1] = "100000".to_owned();
+    let bed = Bed::new();
+    let arguments = bed.endless("out");
     let mut first = embex(&arguments).stderr(Stdio::null()).spawn().expect("starts");
-    let began = Instant::now();
-    while !bed.path("out.partial").join("lock").is_file() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no lock");
-    }
+    wait_for(&bed.path("out.partial").join("lock"), &mut first);
     std::thread::sleep(Duration::from_millis(50)); // from the file to its lock
     for way in ["--resume", "--force"] {
         let output = run([&arguments[..], &[way.to_owned()]].concat());

@@ -1,9 +1,9 @@
 //! A run that is killed at any moment and resumed gives the bytes of one that never stopped.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{Bed, assert_same, code, embex, noise, run, stderr};
+use crate::common::{Bed, assert_same, code, embex, noise, run, set, stderr, wait_for};
 
 /// Kills at random moments of a run.
 const KILLS: usize = 20;
@@ -15,12 +15,8 @@ fn start(arguments: &[String]) -> Child {
 /// A run long enough to be interrupted, with frequent checkpoints.
 fn arguments(bed: &Bed, out: &str) -> Vec<String> {
     let mut arguments = bed.arguments(out);
-    for (name, value) in [("--iterations", "400"), ("--checkpoint-every", "7")] {
-        match arguments.iter().position(|word| word == name) {
-            Some(at) => value.clone_into(&mut arguments[at + 1]),
-            None => arguments.extend([name.to_owned(), value.to_owned()]),
-        }
-    }
+    set(&mut arguments, "--iterations", "400");
+    set(&mut arguments, "--checkpoint-every", "7");
     arguments
 }
 
@@ -40,11 +36,11 @@ fn runs_killed_at_random_moments_resume_to_equal_bytes() {
     let bed = Bed::of(150, 48);
     let seed = seed();
     println!("EMBEX_TEST_SEED={seed} repeats these moments");
+    let mut moments = (0..KILLS).map(|kill| 1.05 * noise(seed, kill)); // no two alike
     for (name, at) in [("forward", "30,60"), ("adjoint", "60")] {
         let arguments = |out: &str| {
             let mut arguments = arguments(&bed, &format!("{name}-{out}"));
-            let place = arguments.iter().position(|word| word == "--at").expect("given");
-            at.clone_into(&mut arguments[place + 1]);
+            set(&mut arguments, "--at", at);
             arguments
         };
         let begin = Instant::now();
@@ -53,7 +49,7 @@ fn runs_killed_at_random_moments_resume_to_equal_bytes() {
         let length = begin.elapsed();
         for kill in 0..KILLS / 2 {
             let out = kill.to_string();
-            let after = length.mul_f64(1.05 * noise(seed, kill + name.len()));
+            let after = length.mul_f64(moments.next().expect("one for every kill"));
             let what = format!("{name}, seed {seed}, kill {kill} after {after:?} of {length:?}");
             let mut child = start(&arguments(&out));
             std::thread::sleep(after);
@@ -100,19 +96,41 @@ fn a_full_disk_ends_with_its_code_and_can_be_resumed() {
 #[test]
 fn an_interrupt_keeps_a_checkpoint() {
     let bed = Bed::new();
-    let mut long = arguments(&bed, "out");
-    let at = long.iter().position(|word| word == "--iterations").expect("given");
-    "200000".clone_into(&mut long[at + 1]);
-    long.extend(["--exaggeration", "4"].map(str::to_owned));
+    let mut long = bed.endless("out");
+    set(&mut long, "--checkpoint-every", "7");
     let mut child = start(&long);
     let partial = bed.path("out.partial").join("map.checkpoint");
-    let begin = Instant::now();
-    while !partial.exists() && begin.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for(&partial, &mut child);
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.expect("kill starts").success());
     let status = child.wait().expect("ends");
     assert_eq!(status.code(), Some(130));
     assert!(partial.exists() && !bed.path("out").exists());
+}
+
+/// What is kept after Ctrl-C is enough to go on to the bytes of a run that was left alone.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_resumes_to_equal_bytes() {
+    let bed = Bed::of(300, 24);
+    let arguments = |out: &str| arguments(&bed, out);
+    let whole = run(arguments("whole"));
+    assert_eq!(code(&whole), 0, "{}", stderr(&whole));
+    let mut stages = std::collections::BTreeSet::new();
+    for (at, stage) in ["affinities", "map", "importance"].iter().enumerate() {
+        let out = format!("out-{at}");
+        let partial = bed.path(&format!("{out}.partial"));
+        let mut child = start(&arguments(&out));
+        wait_for(&partial.join(format!("{stage}.checkpoint")), &mut child);
+        let id = child.id().to_string();
+        let kill = std::process::Command::new("kill").args(["-INT", &id]).status();
+        assert!(kill.expect("kill starts").success());
+        if child.wait().expect("ends").code() == Some(130) {
+            stages.insert(*stage);
+        }
+        let again = run([&arguments(&out)[..], &["--resume".to_owned()]].concat());
+        assert_eq!(code(&again), 0, "{stage}: {}", stderr(&again));
+        assert_same(&bed.path("whole"), &bed.path(&out), stage);
+    }
+    assert!(stages.contains("affinities") && stages.len() > 1, "stopped after {stages:?} only");
 }

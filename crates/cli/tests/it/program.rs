@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{Bed, assert_same, code, contents, embex, json_lines, run, stderr};
+use crate::common::{Bed, assert_same, code, contents, embex, json_lines, noise, run, set, stderr};
 
 #[test]
 fn a_run_leaves_the_documented_files_and_nothing_else() {
@@ -48,8 +48,7 @@ fn bytes_do_not_depend_on_threads_or_memory() {
     let one = bed.succeed("one", &[]);
     let arguments = |out: &str, threads: &str| {
         let mut arguments = bed.arguments(out);
-        let at = arguments.iter().position(|word| word == "--threads").expect("given");
-        threads.clone_into(&mut arguments[at + 1]);
+        set(&mut arguments, "--threads", threads);
         arguments
     };
     for threads in ["2", "8"] {
@@ -60,6 +59,29 @@ fn bytes_do_not_depend_on_threads_or_memory() {
     for memory in ["60M", "4G"] {
         assert_same(&one, &bed.succeed(memory, &["--max-memory", memory]), memory);
     }
+}
+
+/// Several blocks of every sum and loop: threads finish them in any order, and a limit decides how
+/// many are in flight.
+#[test]
+fn bytes_of_several_blocks_do_not_depend_on_threads_or_memory() {
+    let bed = Bed::of(1200, 12);
+    let arguments = |out: &str, threads: &str| {
+        let mut arguments = bed.arguments(out);
+        set(&mut arguments, "--threads", threads);
+        arguments.extend(["--pca", "6"].map(str::to_owned));
+        arguments
+    };
+    let run = |arguments: &[String]| {
+        let output = run(arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+    };
+    run(&arguments("one", "1"));
+    run(&arguments("eight", "8"));
+    assert_same(&bed.path("one"), &bed.path("eight"), "8 threads");
+    let limit = ["--max-memory", "40M"].map(str::to_owned);
+    run(&[&arguments("limited", "2")[..], &limit].concat());
+    assert_same(&bed.path("one"), &bed.path("limited"), "40M");
 }
 
 #[test]
@@ -114,6 +136,83 @@ fn a_limit_shrinks_what_is_done_in_blocks_and_refuses_what_is_not() {
     assert_eq!(bytes(&limited, "map"), bytes(&free, "map"));
     assert!(free["peak_bytes"].as_u64() > Some(60 << 20));
     assert_eq!(plan(&["--max-memory", "30M"]).0, 4);
+}
+
+/// Given sets: columns of the tables, the page, a resumption that notices another file, and features
+/// that the preparation leaves out.
+#[test]
+fn given_sets_are_removed_together() {
+    let bed = Bed::new();
+    let sets = bed.path("sets.tsv");
+    fs::write(&sets, "far\te\nnear\ta\nnear\tc\n").expect("writes");
+    let path = sets.display().to_string();
+    let out = bed.succeed("out", &["--feature-sets", &path]);
+    let importance = fs::read_to_string(out.join("importance.csv")).expect("reads");
+    let rows: Vec<Vec<&str>> =
+        importance.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let sets_of: Vec<&str> = rows[..5].iter().map(|row| row[2]).collect();
+    assert_eq!(sets_of, ["near", "", "near", "", "far"]);
+    assert_eq!((rows[0][3], rows[5][3]), (rows[2][3], rows[7][3]));
+    let members = fs::read_to_string(out.join("feature_sets.csv")).expect("reads");
+    assert_eq!(members, "set,feature\nfar,e\nnear,a\nnear,c\n");
+    let before = contents(&out);
+    fs::remove_file(out.join("index.html")).expect("removes");
+    assert_eq!(code(&run(["report".as_ref(), out.as_os_str()])), 0);
+    assert!(contents(&out) == before, "the page differs");
+
+    let few = bed.succeed("few", &["--feature-sets", &path, "--top-variable", "2"]);
+    let members = fs::read_to_string(few.join("feature_sets.csv")).expect("reads");
+    assert_eq!(members, "set,feature\nnear,a\n");
+    let record = fs::read_to_string(few.join("run.json")).expect("reads");
+    assert!(record.contains("2 features of the file were not kept by the preparation"), "{record}");
+
+    fs::write(&sets, "far\te\n").expect("writes");
+    let mut again = bed.arguments("out");
+    again.extend(["--feature-sets", &path, "--resume"].map(str::to_owned));
+    let again = run(&again);
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    assert!(stderr(&again).contains("feature_sets_sha256"), "{}", stderr(&again));
+}
+
+/// The promise of `--dry-run`: right to a quarter, with and without a limit, and where the tables of
+/// many groups count.
+#[cfg(target_os = "linux")]
+#[test]
+fn estimates_are_right_to_a_quarter() {
+    let bed = Bed::new();
+    let rows = 2000;
+    let table = (0..rows).map(|i| {
+        let cells: Vec<String> = (0..150).map(|d| format!("{:.4}", noise(i, d))).collect();
+        cells.join(",") + ",g" + &(i % 800).to_string() + "\n"
+    });
+    let names: Vec<String> = (0..150).map(|d| format!("f{d}")).collect();
+    let grouped = bed.path("grouped.csv");
+    let text = names.join(",") + ",group\n" + &table.collect::<String>();
+    fs::write(&grouped, text).expect("writes");
+    let grouped = grouped.display().to_string();
+    let digits = "--iterations 40 --exaggeration-iterations 20 --threads 2";
+    let cases = [
+        ("free", "bundled:digits", digits.to_owned()),
+        ("limited", "bundled:digits", format!("{digits} --max-memory 60M")),
+        ("groups", &grouped, format!("{digits} --labels group --no-importance")),
+    ];
+    for (out, input, more) in cases {
+        let out = bed.path(out);
+        let mut arguments = vec!["tsne", input, "--out"];
+        let path = out.display().to_string();
+        arguments.push(&path);
+        arguments.extend(more.split_whitespace());
+        let plan = run([&arguments[..], &["--dry-run", "--json"]].concat());
+        let planned = json_lines(&plan)[0]["memory"]["peak_bytes"].as_f64().expect("bytes");
+        let output = run([&arguments[..], &["--quiet"]].concat());
+        assert_eq!(code(&output), 0, "{more}: {}", stderr(&output));
+        let record = fs::read_to_string(out.join("run.json")).expect("reads");
+        let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        let measured = record["peak_memory_bytes"].as_f64().expect("Linux tells");
+        println!("{input} {more}: planned {planned:.0}, measured {measured:.0}");
+        let ratio = planned / measured;
+        assert!((0.75..1.25).contains(&ratio), "{more}: planned {planned}, measured {measured}");
+    }
 }
 
 #[test]

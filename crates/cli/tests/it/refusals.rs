@@ -26,6 +26,7 @@ fn assert_nothing_left(folder: &Path) {
 }
 
 fn assert_refused(name: &str, bytes: &[u8], more: &[&str], expected: i32, words: &str) {
+    assert!(!words.is_empty(), "every message holds no words");
     let (code, message) = refuse(name, bytes, more);
     assert_eq!(code, expected, "{name}: {message}");
     assert!(message.starts_with("error: ") && message.contains(words), "{name}: {message}");
@@ -45,11 +46,16 @@ fn numbers(n: usize, d: usize, odd: &str) -> Vec<u8> {
 
 #[test]
 fn values_that_are_no_finite_numbers_are_named() {
-    for odd in ["nan", "inf", "-inf", ""] {
-        let (code, message) = refuse("x.csv", &numbers(40, 3, odd), &[]);
-        assert_eq!(code, 3, "{odd:?}: {message}");
+    for (odd, words) in [
+        ("nan", "line 4, column 2: the value is missing (\"nan\")"),
+        ("", "line 4, column 2: the value is missing (\"\")"),
+        ("inf", "the value at row 3, column 1 is inf, not a finite number"),
+        ("-inf", "the value at row 3, column 1 is -inf, not a finite number"),
+    ] {
+        assert_refused("x.csv", &numbers(40, 3, odd), &[], 3, words);
     }
-    assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, "word");
+    let words = "line 4, column 2: \"word\" is not a number";
+    assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, words);
 }
 
 #[test]
@@ -76,11 +82,13 @@ fn values_beyond_single_precision_need_double() {
 
 #[test]
 fn empty_and_tiny_inputs_are_refused() {
-    assert_refused("x.csv", b"", &[], 3, "");
-    assert_refused("x.csv", b"a,b\n", &[], 3, "");
-    assert_refused("x.csv", &numbers(1, 3, ""), &["--header", "false"], 3, "");
-    assert_refused("x.csv", &numbers(40, 3, "7"), &[], 3, "perplexity");
-    assert_refused("x.npy", b"", &[], 3, "");
+    assert_refused("x.csv", b"", &[], 3, "no values (0 rows, 0 columns)");
+    assert_refused("x.csv", b"a,b\n", &[], 3, "no values (0 rows, 2 columns)");
+    let one = numbers(1, 3, "");
+    assert_refused("x.csv", &one, &["--header", "false"], 3, "perplexity 30 needs");
+    assert_refused("x.csv", &one, &["--header", "false"], 3, "n is 1");
+    assert_refused("x.csv", &numbers(40, 3, "7"), &[], 3, "n is 40");
+    assert_refused("x.npy", b"", &[], 3, "cut short: 8 bytes of header expected, 0 found");
 }
 
 #[test]
@@ -100,18 +108,107 @@ fn truncated_and_hostile_files_are_refused() {
     let text = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000000), }\n";
     header.extend((text.len() as u16).to_le_bytes());
     header.extend(text.as_bytes());
-    let (code, message) = refuse("x.npy", &header, &[]);
-    assert!([3, 4].contains(&code), "{code}: {message}");
-    assert_refused("x.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'", &[], 3, "");
+    let cut = "cut short: 8000000000000000000 bytes of data expected, 0 found";
+    assert_refused("x.npy", &header, &[], 3, cut);
+    let cut = "cut short: 65535 bytes of header expected, 8 found";
+    assert_refused("x.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'", &[], 3, cut);
     let mut idx = vec![0, 0, 8, 3];
     idx.extend([0xff; 12]);
-    let (code, message) = refuse("x-ubyte", &idx, &[]);
-    assert!([3, 4].contains(&code), "{code}: {message}");
-    assert_refused("x.csv.gz", b"\x1f\x8b\x08\x00\x00", &[], 3, "");
-    assert_refused("x.npz", b"PK\x03\x04 and no more", &[], 3, "");
-    assert_refused("x.h5ad", b"\x89HDF\r\n\x1a\n and no more", &[], 3, "");
-    assert_refused("x.mtx", b"%%MatrixMarket matrix coordinate real general\n9 9\n", &[], 3, "");
+    assert_refused("x-ubyte", &idx, &[], 3, "idx file: the sizes overflow");
+    assert_refused("x.csv.gz", b"\x1f\x8b\x08\x00\x00", &[], 3, "the compressed data end early");
+    assert_refused(
+        "x.npz",
+        b"PK\x03\x04 and no more",
+        &[],
+        3,
+        "the directory at the end is missing",
+    );
+    let words = "not a valid h5ad file: HDF5 format error";
+    assert_refused("x.h5ad", b"\x89HDF\r\n\x1a\n and no more", &[], 3, words);
+    let mtx = b"%%MatrixMarket matrix coordinate real general\n9 9\n";
+    assert_refused("x.mtx", mtx, &[], 3, "line 2: 3 whole numbers are needed");
     assert_refused("x.bin", b"\x00\x01\x02", &[], 3, "unknown format");
+}
+
+/// 90 bytes that declare 16 TB, and more cells than there are numbers for: refused before anything
+/// is made of them, in a dry run as well.
+#[test]
+fn sparse_files_that_no_machine_holds_are_refused() {
+    for (sizes, limit) in [
+        ("1000000 4000000 3", &[][..]),
+        ("1000000 4000000 3", &["--max-memory", "900T"]),
+        ("3000000 4294967295 3", &[]),
+        ("100 4294967295 1", &["--max-memory", "2G"]),
+    ] {
+        let head = format!("%%MatrixMarket matrix coordinate real general\n{sizes}\n1 1 1\n");
+        let rest = if sizes.ends_with('3') { "2 2 1\n3 3 1\n" } else { "" };
+        let file = (head + rest).into_bytes();
+        let words = if limit.contains(&"2G") { "--max-memory" } else { "this machine has left" };
+        assert_refused("x.mtx", &file, limit, 4, words);
+        assert_refused("x.mtx", &file, &[limit, &["--dry-run"]].concat(), 4, words);
+    }
+}
+
+/// A column of names by mistake: the tables of so many groups would be larger than the data.
+#[test]
+fn labels_that_make_no_groups_are_refused_by_name() {
+    let text = table(60);
+    let barcodes = text.lines().enumerate().map(|(at, line)| match at {
+        0 => line.to_owned() + ",barcode\n",
+        _ => format!("{line},cell{at}\n"),
+    });
+    let bytes: Vec<u8> = barcodes.collect::<String>().into_bytes();
+    let more = ["--labels", "barcode", "--set-aside", "kind", "--perplexity", "5"];
+    let words = "--labels barcode: 60 different labels of 60 samples make no groups";
+    assert_refused("x.csv", &bytes, &more, 3, words);
+    assert_refused("x.csv", &bytes, &[&more[..], &["--dry-run"]].concat(), 3, words);
+    let clusters = ["--clusters", "1001", "--set-aside", "kind,barcode"];
+    assert_refused("x.csv", &bytes, &clusters, 2, "--clusters 1001: at most 1000");
+}
+
+/// Sets must be of the matrix: nothing of the file is passed over.
+#[test]
+fn sets_of_other_features_are_refused() {
+    let bed = Bed::new();
+    let file = bed.path("sets.csv");
+    let path = file.display().to_string();
+    let rows = table(60).into_bytes();
+    let more = ["--labels", "kind", "--perplexity", "5", "--feature-sets", &path];
+    for (text, words) in [
+        ("x,a\nx,zz\n", "the set \"x\" names \"zz\", and the matrix has no feature of that name"),
+        ("x,a\ny,b\ny,a\n", "line 3: \"a\" is in the set \"x\" already"),
+        ("x,a\nb\n", "line 2 has 1 columns where 2 are expected"),
+        ("set,feature\n", "no values"),
+    ] {
+        fs::write(&file, text).expect("writes");
+        assert_refused("x.csv", &rows, &more, 3, words);
+        assert_refused("x.csv", &rows, &[&more[..], &["--dry-run"]].concat(), 3, words);
+    }
+    fs::remove_file(&file).expect("removes");
+    assert_refused("x.csv", &rows, &more, 5, "sets.csv");
+    let twice = text_of_columns(["a", "b", "a"]);
+    fs::write(&file, "x,a\n").expect("writes");
+    let more = ["--perplexity", "5", "--feature-sets", &path];
+    assert_refused("x.csv", &twice, &more, 3, "the matrix has 2 features of that name");
+}
+
+/// 40 rows under these names.
+fn text_of_columns(names: [&str; 3]) -> Vec<u8> {
+    let rows = String::from_utf8(numbers(40, 3, "7")).expect("UTF-8");
+    (names.join(",") + "\n" + &rows).into_bytes()
+}
+
+/// A file of labels counts against the memory of the run as the matrix does.
+#[test]
+fn files_of_labels_keep_to_the_limit() {
+    let bed = Bed::new();
+    let labels = bed.path("labels.txt");
+    let long = "x".repeat(40_000) + "\n" + &"y".repeat(40_000) + "\n";
+    fs::write(&labels, long.repeat(30)).expect("writes");
+    let labels = labels.display().to_string();
+    let rows = table(60).into_bytes();
+    let more = ["--labels", &labels, "--set-aside", "kind", "--max-memory", "2M"];
+    assert_refused("x.csv", &rows, &more, 4, "labels.txt: the labels would take");
 }
 
 /// A map of equal samples would show nothing but the noise of its start.
@@ -194,6 +291,7 @@ fn requests_that_cannot_be_followed_are_usage() {
         &["--at", "99999"],
         &["--metric", "cosine"],
         &["--correlated", "1.1"],
+        &["--correlated", "1"],
         &["--candidates", "0.5"],
         &["--pca", "9"],
         &["--top-variable", "9"],
@@ -268,6 +366,8 @@ fn options_that_mean_nothing_beside_others_are_usage() {
         (&["--no-attribution", "--scalar", "length"], "--scalar"),
         (&["--no-importance", "--correlated", "0.8"], "--correlated"),
         (&["--no-importance", "--candidates", "2"], "--candidates"),
+        (&["--no-importance", "--feature-sets", "x"], "--feature-sets"),
+        (&["--correlated", "0.5", "--feature-sets", "x"], "--feature-sets"),
         (&["--attribute", "corrected:fixed_point", "--at", "5"], "--at"),
         (&["--clusters", "4"], "--clusters"),
         (&["--method", "exact", "--angle", "0.3"], "--angle"),

@@ -28,6 +28,8 @@ pub struct PageInput {
     pub listed: usize,
     /// Numbers per group and feature.
     pub summary: Summary,
+    /// Which features were removed together, if any were.
+    pub sets: Option<FeatureSets>,
     /// How much of the affinities crosses between groups.
     pub saturation: Option<Saturation>,
     /// Further warnings in words.
@@ -131,34 +133,77 @@ pub struct Summary {
     pub contrast: Option<Matrix<f64>>,
 }
 
-/// One column of the [`Summary`]: its name in files, its matrix.
-pub type SummaryColumn<'a> = (&'static str, &'a Option<Matrix<f64>>);
+/// One column of the [`Summary`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SummaryColumn<'a> {
+    /// Its name in files.
+    pub name: &'static str,
+    /// Whether both signs mean much: features come first by size, else by value. Importance below
+    /// 0 says that the map fits better without the feature, so it comes last.
+    pub by_size: bool,
+    /// Groups × features, if known.
+    pub values: Option<&'a Matrix<f64>>,
+}
 
 impl Summary {
     /// The five columns in the order of files and tables.
-    pub fn columns(&self) -> [SummaryColumn<'_>; 5] {
+    pub const fn columns(&self) -> [SummaryColumn<'_>; 5] {
+        const fn column<'a>(
+            name: &'static str,
+            by_size: bool,
+            values: &'a Option<Matrix<f64>>,
+        ) -> SummaryColumn<'a> {
+            SummaryColumn { name, by_size, values: values.as_ref() }
+        }
         [
-            ("importance", &self.importance),
-            ("sensitivity", &self.sensitivity),
-            ("jacobian_norm", &self.jacobian_norm),
-            ("signed_mean", &self.signed_mean),
-            ("contrast", &self.contrast),
+            column("importance", false, &self.importance),
+            column("sensitivity", false, &self.sensitivity),
+            column("jacobian_norm", false, &self.jacobian_norm),
+            column("signed_mean", true, &self.signed_mean),
+            column("contrast", true, &self.contrast),
         ]
     }
 
-    /// Features of one group by falling |number| of the first column there is (importance before
-    /// sensitivity before …), ties to the lower index.
+    /// Features of one group by the first column there is (importance before sensitivity before
+    /// …), falling by value or by size as [`SummaryColumn::by_size`] says, ties to the lower index.
     pub fn ranked(&self, group: usize) -> Vec<usize> {
-        let Some(matrix) = self.columns().into_iter().find_map(|(_, m)| m.as_ref()) else {
+        let known = self.columns().into_iter().find_map(|c| Some((c.by_size, c.values?)));
+        let Some((by_size, matrix)) = known.filter(|(_, matrix)| group < matrix.n_rows()) else {
             return Vec::new();
         };
-        if group >= matrix.n_rows() {
-            return Vec::new();
-        }
         let row = matrix.row(group);
+        let key = |d: usize| if by_size { row[d].abs() } else { row[d] };
         let mut order: Vec<usize> = (0..row.len()).collect();
-        order.sort_by(|&a, &b| row[b].abs().total_cmp(&row[a].abs()));
+        order.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
         order
+    }
+}
+
+/// Features that were removed together: each of them shows the importance of its whole set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureSets {
+    /// How they came about, as `correlated above 0.8`.
+    pub title: String,
+    /// Name of each set.
+    pub names: Vec<String>,
+    /// Set of each feature, as an index into `names`; [`FeatureSets::ALONE`] for a feature that was
+    /// removed alone.
+    pub of_feature: Vec<u32>,
+}
+
+impl FeatureSets {
+    /// Stands where a feature belongs to no set.
+    pub const ALONE: u32 = u32::MAX;
+
+    /// Index of a feature's set.
+    pub fn set_of(&self, feature: usize) -> Option<usize> {
+        let set = self.of_feature.get(feature).filter(|&&set| set != Self::ALONE);
+        set.map(|&set| set as usize)
+    }
+
+    /// Name of a feature's set, empty for a feature that was removed alone.
+    pub fn name_of(&self, feature: usize) -> &str {
+        self.set_of(feature).map_or("", |set| &self.names[set])
     }
 }
 
@@ -236,10 +281,15 @@ impl PageInput {
             check_length("the list of top values", top.values.len(), n * top.k)?;
             check_indices("the top feature", &top.features, d, Some(TopFeatures::NONE))?;
         }
-        for (what, matrix) in self.summary.columns() {
-            if let Some(matrix) = matrix {
-                matrix.check_shape(what, self.n_groups(), d)?;
-                matrix.check_finite(what)?;
+        if let Some(sets) = &self.sets {
+            check_length("the list of sets of features", sets.of_feature.len(), d)?;
+            let alone = Some(FeatureSets::ALONE);
+            check_indices("the set of a feature", &sets.of_feature, sets.names.len(), alone)?;
+        }
+        for SummaryColumn { name, values, .. } in self.summary.columns() {
+            if let Some(matrix) = values {
+                matrix.check_shape(name, self.n_groups(), d)?;
+                matrix.check_finite(name)?;
             }
         }
         self.image.map_or(Ok(()), |image| {
@@ -348,6 +398,15 @@ mod tests {
             refused(&|p| p.image = Some(ImageShape { height: 2, width: 2 })),
             Error::Length { got: 4, expected: 2, .. }
         ));
+        let sets = |of_feature: &[u32]| {
+            let of_feature = of_feature.to_vec();
+            Some(FeatureSets { names: vec!["s".into()], of_feature, ..FeatureSets::default() })
+        };
+        assert!(matches!(refused(&|p| p.sets = sets(&[0])), Error::Length { got: 1, .. }));
+        assert!(matches!(
+            refused(&|p| p.sets = sets(&[FeatureSets::ALONE, 1])),
+            Error::Index { position: 1, index: 1, len: 1, .. }
+        ));
         let layer = |data| Layer { kind: LayerKind::Value, about: String::new(), data };
         assert!(matches!(
             refused(&|p| p.layers.push(layer(LayerData::Dense(Matrix::from_fn(3, 1, |_, _| 0.0))))),
@@ -380,5 +439,22 @@ mod tests {
         summary.importance = Some(Matrix::new(1, 3, vec![0.0, 0.0, 1.0]).unwrap());
         assert_eq!(summary.ranked(0), [2, 0, 1]);
         assert!(summary.ranked(1).is_empty());
+    }
+
+    /// A feature without which the map fits better is the least important one, however much.
+    #[test]
+    fn measures_without_a_sign_rank_by_value_and_signed_ones_by_size() {
+        let row = || Some(Matrix::new(1, 4, vec![0.1, -0.5, 0.1, 0.2]).unwrap());
+        let (by_value, by_size) = ([3, 0, 2, 1], [1, 3, 0, 2]);
+        let of = |set: fn(&mut Summary, Option<Matrix<f64>>)| {
+            let mut summary = Summary::default();
+            set(&mut summary, row());
+            summary.ranked(0)
+        };
+        assert_eq!(of(|s, m| s.importance = m), by_value);
+        assert_eq!(of(|s, m| s.sensitivity = m), by_value);
+        assert_eq!(of(|s, m| s.jacobian_norm = m), by_value);
+        assert_eq!(of(|s, m| s.signed_mean = m), by_size);
+        assert_eq!(of(|s, m| s.contrast = m), by_size);
     }
 }

@@ -9,8 +9,8 @@ mod input;
 mod write;
 
 pub use input::{
-    Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, Saturation, Summary, SummaryColumn,
-    TopFeatures,
+    FeatureSets, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, Saturation, Summary,
+    SummaryColumn, TopFeatures,
 };
 pub(crate) use write::write_with_run;
 pub use write::{PageOptions, write};

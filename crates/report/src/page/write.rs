@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encode::{self, Blocks, LayerMeta};
-use super::input::{Layer, LayerData, LayerKind, PageInput, TopFeatures};
+use super::input::{Layer, LayerData, LayerKind, PageInput, SummaryColumn, TopFeatures};
 use crate::{Result, palette, text};
 
 const STYLE: &str = include_str!("assets/page.css");
@@ -70,6 +70,7 @@ struct Meta<'a> {
     layers: Vec<Value>,
     top: Option<Value>,
     summary: Vec<Value>,
+    sets: Option<Value>,
     saturation: Option<Value>,
     notices: &'a [String],
     image: Option<Value>,
@@ -148,11 +149,18 @@ fn meta<'a>(
     };
     let stability = input.stability.as_deref().map(|values| blocks.add_f64(values)).transpose()?;
     let mut summary = Vec::new();
-    for (name, matrix) in input.summary.columns() {
-        if let Some(matrix) = matrix {
-            summary.push(json!({ "name": name, "block": blocks.add_f64(matrix.as_slice())? }));
+    for SummaryColumn { name, by_size, values } in input.summary.columns() {
+        if let Some(matrix) = values {
+            let block = blocks.add_f64(matrix.as_slice())?;
+            summary.push(json!({ "name": name, "by_size": by_size, "block": block }));
         }
     }
+    let sets = match &input.sets {
+        None => None,
+        Some(sets) => Some(json!({
+            "title": sets.title, "names": sets.names, "of": blocks.add_u32(&sets.of_feature)?,
+        })),
+    };
     let top = input.top.as_ref().map(|top| top_meta(top, blocks)).transpose()?;
     Ok(Meta {
         title: &input.title,
@@ -167,6 +175,7 @@ fn meta<'a>(
         layers: layers_meta(input, options, blocks)?,
         top,
         summary,
+        sets,
         saturation: input
             .saturation
             .map(|s| json!({ "mass": s.mass_across, "saturated": s.saturated })),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::page::{Groups, ImageShape, LayerKind, PageInput, PageOptions, Saturation};
+use crate::page::{FeatureSets, Groups, ImageShape, LayerKind, PageInput, PageOptions, Saturation};
 use crate::{Environment, Result};
 
 /// Version of the layout of `run.json` and its neighbours; raised when older readers would err.
@@ -19,6 +19,7 @@ mod files {
     pub(super) const EMBEDDING: &str = "embedding.npy";
     pub(super) const POINTS: &str = "points.csv";
     pub(super) const FEATURES: &str = "features.csv";
+    pub(super) const FEATURE_SETS: &str = "feature_sets.csv";
     pub(super) const VALUES: &str = "values.npy";
     pub(super) const ATTRIBUTIONS: &str = "attributions.npy";
     pub(super) const SCORES: &str = "attribution_components.npy";
@@ -91,6 +92,8 @@ struct PageFacts {
     listed: usize,
     layers: Vec<LayerFacts>,
     top: Option<TopFacts>,
+    /// Title and names of the sets of features.
+    sets: Option<(String, Vec<String>)>,
     saturation: Option<(f64, bool)>,
     notices: Vec<String>,
     image: Option<(usize, usize)>,
@@ -155,11 +158,12 @@ impl Kind {
 /// |---|---|
 /// | `embedding.npy` | n × 1…3 |
 /// | `points.csv` | `point,name,group_index,group`, and `stability` where it is known |
-/// | `features.csv` | `index,feature` |
+/// | `features.csv` | `index,feature`, and `set_index,set` where features were removed together |
+/// | `feature_sets.csv` | `set,feature` of those, as `embex tsne --feature-sets` reads them |
 /// | `values.npy` | n × D, as bytes where all are whole and 0…255 |
 /// | `attributions.npy` | n × D; or `attribution_components.npy` (n × k) and `loadings.npy` (k × D), whose product they are |
 /// | `point_importance.npy` | n × D |
-/// | `importance.csv` | `group,feature,importance,sensitivity,jacobian_norm,signed_mean,contrast`, groups × D rows |
+/// | `importance.csv` | `group,feature,importance,sensitivity,jacobian_norm,signed_mean,contrast`, groups × D rows; `set` after `feature` where features were removed together, in the next two as well |
 /// | `top_features.csv` | `group,rank,feature`, then as `importance.csv` |
 /// | `top_features_points.csv` | `point,rank,feature_index,feature,score` |
 /// | `quality.json`, `run.json` | measures; settings, times, versions |
@@ -257,6 +261,7 @@ impl PageFacts {
             layers: layers.collect(),
             top: (page.top.as_ref())
                 .map(|top| TopFacts { k: top.k, kind: top.kind.map(Kind::from) }),
+            sets: (page.sets.as_ref()).map(|sets| (sets.title.clone(), sets.names.clone())),
             saturation: page.saturation.map(|s| (s.mass_across, s.saturated)),
             notices: page.notices.clone(),
             image: page.image.map(|image| (image.height, image.width)),
@@ -266,6 +271,11 @@ impl PageFacts {
     fn groups(&self, of_point: Vec<u32>) -> Option<Groups> {
         let title = self.group_title.clone()?;
         Some(Groups { title, names: self.group_names.clone(), of_point })
+    }
+
+    fn sets(&self, of_feature: Vec<u32>) -> Option<FeatureSets> {
+        let (title, names) = self.sets.clone()?;
+        Some(FeatureSets { title, names, of_feature })
     }
 
     fn saturation(&self) -> Option<Saturation> {

@@ -8,16 +8,18 @@ use csv::StringRecord;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::write::{point_columns, prefix};
+use super::write::{feature_columns, point_columns, prefix, set_column, top_columns};
 use super::{Kind, LayerFacts, RunRecord, RunResult, SCHEMA, TopFacts, files};
-use crate::page::{Layer, LayerData, PageInput, Summary, TopFeatures};
+use crate::page::{FeatureSets, Layer, LayerData, PageInput, Summary, TopFeatures};
 use crate::{Error, Matrix, Result};
 
 pub(super) fn all(dir: &Path) -> Result<RunResult> {
     let mut run: RunRecord = checked_run(dir)?;
     let facts = std::mem::take(&mut run.page);
     let coords = matrix(&dir.join(files::EMBEDDING))?;
-    let mut page = PageInput::new(&facts.title, coords, features(&dir.join(files::FEATURES))?);
+    let (names, of_feature) = features(&dir.join(files::FEATURES), facts.sets.is_some())?;
+    let mut page = PageInput::new(&facts.title, coords, names);
+    page.sets = facts.sets(of_feature);
     let points = points(&dir.join(files::POINTS), facts.stability)?;
     if facts.named_points {
         page.point_names = points.names;
@@ -142,13 +144,20 @@ fn points(path: &Path, stability: bool) -> Result<Points> {
     Ok(points)
 }
 
-fn features(path: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    rows(path, &["index", "feature"], |row| {
+/// Names of the features, and their sets where there are sets.
+fn features(path: &Path, sets: bool) -> Result<(Vec<String>, Vec<u32>)> {
+    let (mut names, mut of_feature) = (Vec::new(), Vec::new());
+    let columns: Vec<&str> = feature_columns(sets).collect();
+    rows(path, &columns, |row| {
         names.push(row[1].to_owned());
+        if sets {
+            let is_alone = row[2].is_empty();
+            let set = if is_alone { FeatureSets::ALONE } else { number(&row[2], "set_index")? };
+            of_feature.push(set);
+        }
         Ok(())
     })?;
-    Ok(names)
+    Ok((names, of_feature))
 }
 
 /// The summary: groups × features rows in order; a column is there if its first cell is.
@@ -157,15 +166,17 @@ fn summary(page: &PageInput, path: &Path) -> Result<Summary> {
         return Ok(Summary::default());
     }
     let (n_groups, n_features) = (page.n_groups(), page.features.len());
-    let names = Summary::default().columns().map(|(name, _)| name);
-    let header: Vec<&str> = ["group", "feature"].into_iter().chain(names).collect();
+    let names = Summary::default().columns().map(|column| column.name);
+    let texts = ["group", "feature"].into_iter().chain(set_column(page.sets.is_some()));
+    let n_texts = texts.clone().count();
+    let header: Vec<&str> = texts.chain(names).collect();
     let mut columns: [Vec<f64>; 5] = Default::default();
     let mut at = 0;
     rows(path, &header, |row| {
         if page.features.get(at % n_features.max(1)).is_none_or(|name| *name != row[1]) {
             return Err(format!("feature {:?} is out of order", &row[1]));
         }
-        for (column, cell) in columns.iter_mut().zip(row.iter().skip(2)) {
+        for (column, cell) in columns.iter_mut().zip(row.iter().skip(n_texts)) {
             if !cell.is_empty() {
                 column.push(number(cell, "an entry")?);
             }
@@ -196,14 +207,16 @@ fn top_points(page: &PageInput, facts: &TopFacts, path: &Path) -> Result<TopFeat
         cells.ok_or_else(|| damaged(path, format!("{k} features per point are too many")))?;
     let mut features = vec![TopFeatures::NONE; cells];
     let mut values = vec![0.0; cells];
-    rows(path, &["point", "rank", "feature_index", "feature", "score"], |row| {
+    let columns: Vec<&str> = top_columns(page.sets.is_some()).collect();
+    let score = columns.len() - 1;
+    rows(path, &columns, |row| {
         let (i, rank): (usize, usize) = (number(&row[0], "point")?, number(&row[1], "rank")?);
         if i >= n || rank == 0 || rank > k {
             return Err(format!("there is no rank {rank} of point {i}"));
         }
         let at = i * k + rank - 1;
         features[at] = number(&row[2], "feature_index")?;
-        values[at] = number(&row[4], "score")?;
+        values[at] = number(&row[score], "score")?;
         Ok(())
     })?;
     let kind = facts.kind.map(Kind::into);

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::page::{Layer, LayerData, Summary, TopFeatures};
+use crate::page::{FeatureSets, Layer, LayerData, Summary, TopFeatures};
 use crate::{Error, Matrix};
 
 fn full() -> RunResult {
@@ -44,6 +44,11 @@ fn full() -> RunResult {
         contrast: Some(Matrix::from_fn(2, 3, |g, d| -1e-17 * (g + d) as f64)),
         ..Summary::default()
     };
+    page.sets = Some(FeatureSets {
+        title: "correlated above 0.8".into(),
+        names: vec!["set 1".into(), "set \"2\"".into()],
+        of_feature: vec![1, FeatureSets::ALONE, 0],
+    });
     page.stability = Some(vec![0.1, -1e-17, 3.0, 1.0 / 3.0]);
     page.saturation = Some(Saturation { mass_across: 0.01, saturated: true });
     page.image = Some(ImageShape { height: 1, width: 3 });
@@ -91,10 +96,13 @@ fn the_tables_are_what_the_documentation_says() {
     let dir = written(&full());
     let text = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
     assert!(text("importance.csv").starts_with(
-        "group,feature,importance,sensitivity,jacobian_norm,signed_mean,contrast\nsame,\"a,\"\"b\"\"\n\",0,,,,"
+        "group,feature,set,importance,sensitivity,jacobian_norm,signed_mean,contrast\nsame,\"a,\"\"b\"\"\n\",\"set \"\"2\"\"\",0,,,,"
     ));
-    assert!(text("top_features.csv").contains("same,1,ü,0.2"));
-    assert!(text("top_features_points.csv").contains("0,2,1,</script>,-0.25\n"));
+    assert!(text("top_features.csv").contains("same,1,ü,set 1,0.2"));
+    assert!(text("top_features_points.csv").contains("0,2,1,</script>,,-0.25\n"));
+    assert!(text("features.csv").ends_with("1,</script>,,\n2,ü,0,set 1\n"));
+    let members = "set,feature\nset 1,ü\n\"set \"\"2\"\"\",\"a,\"\"b\"\"\n\"\n";
+    assert_eq!(text("feature_sets.csv"), members);
     assert!(text("points.csv").starts_with("point,name,group_index,group,stability\n"));
     assert!(text("points.csv").contains("1,\"p1, x\",1,same,-0.00000000000000001\n"));
 }
@@ -126,7 +134,7 @@ fn missing_files_are_named() {
 #[test]
 fn damaged_files_are_errors_not_panics() {
     let files = std::fs::read_dir(written(&full()).path()).unwrap().count();
-    assert_eq!(files, 13);
+    assert_eq!(files, 14);
     for (name, content) in [
         ("run.json", "{\"schema\": 1, \"page\": 3}"),
         ("run.json", "[]"),
@@ -140,6 +148,8 @@ fn damaged_files_are_errors_not_panics() {
         ("points.csv", "point,name\n0,a\n"),
         ("points.csv", "point,name,group_index,group,stability\n0,a\n"),
         ("features.csv", "index,feature\n"),
+        ("features.csv", "index,feature,set_index,set\n0,a,9,x\n1,b,,\n2,c,,\n"),
+        ("features.csv", "index,feature,set_index,set\n0,a,x,x\n1,b,,\n2,c,,\n"),
         ("importance.csv", "group,feature\n"),
         (
             "importance.csv",
@@ -165,7 +175,8 @@ fn every_file_cut_anywhere_is_an_error_or_the_same_result() {
         for cut in (0..bytes.len()).step_by(step) {
             std::fs::write(whole.path().join(&name), &bytes[..cut]).unwrap();
             if let Ok(read) = RunResult::read(whole.path()) {
-                let unused = name == "index.html" || name == "top_features.csv";
+                let derived = ["index.html", "top_features.csv", "feature_sets.csv"];
+                let unused = derived.iter().any(|derived| name == *derived);
                 assert!(
                     unused || name == "top_features_points.csv" || read == result,
                     "{name:?} at {cut}"

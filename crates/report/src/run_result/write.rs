@@ -6,7 +6,7 @@ use std::path::Path;
 use embex_io::{AtomicFile, CsvWriter, NpyWriter, write_json, write_npy};
 
 use super::{Kind, PageFacts, RunRecord, RunResult, files};
-use crate::page::{self, Layer, LayerData, PageInput, PageOptions, TopFeatures};
+use crate::page::{self, FeatureSets, Layer, LayerData, PageInput, PageOptions, TopFeatures};
 use crate::{Error, Matrix, Result};
 
 pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
@@ -14,10 +14,13 @@ pub(super) fn all(result: &RunResult, dir: &Path) -> Result<()> {
     matrix(&dir.join(files::EMBEDDING), &page.coords)?;
     points(page, &dir.join(files::POINTS))?;
     features(page, &dir.join(files::FEATURES))?;
+    if let Some(sets) = &page.sets {
+        members(page, sets, &dir.join(files::FEATURE_SETS))?;
+    }
     for each in &page.layers {
         layer(each, dir)?;
     }
-    if page.summary.columns().iter().any(|(_, matrix)| matrix.is_some()) {
+    if page.summary.columns().iter().any(|column| column.values.is_some()) {
         importance(page, &dir.join(files::IMPORTANCE))?;
         if page.listed > 0 {
             top_groups(page, &dir.join(files::TOP_GROUPS))?;
@@ -101,12 +104,43 @@ fn points(page: &PageInput, path: &Path) -> Result<()> {
     Ok(csv.finish()?)
 }
 
+/// Columns of `features.csv`, with or without sets.
+pub(super) fn feature_columns(sets: bool) -> impl Iterator<Item = &'static str> {
+    ["index", "feature"].into_iter().chain(["set_index", "set"].into_iter().filter(move |_| sets))
+}
+
 fn features(page: &PageInput, path: &Path) -> Result<()> {
-    let mut csv = CsvWriter::create(path, ["index", "feature"])?;
+    let mut csv = CsvWriter::create(path, feature_columns(page.sets.is_some()))?;
     for (d, name) in page.features.iter().enumerate() {
-        csv.row([d.to_string().as_str(), name])?;
+        let set = page.sets.iter().flat_map(|sets| {
+            let index = sets.set_of(d).map_or(String::new(), |set| set.to_string());
+            [index, sets.name_of(d).to_owned()]
+        });
+        csv.row([d.to_string(), name.clone()].into_iter().chain(set))?;
     }
     Ok(csv.finish()?)
+}
+
+/// The members of every set, as `embex tsne --feature-sets` reads them.
+fn members(page: &PageInput, sets: &FeatureSets, path: &Path) -> Result<()> {
+    let mut csv = CsvWriter::create(path, ["set", "feature"])?;
+    let mut features: Vec<usize> = (0..page.features.len()).collect();
+    features.retain(|&d| sets.set_of(d).is_some());
+    features.sort_by_key(|&d| sets.set_of(d)); // stable: ascending within a set
+    for d in features {
+        csv.row([sets.name_of(d), &page.features[d]])?;
+    }
+    Ok(csv.finish()?)
+}
+
+/// The name `set` of a column, where there are sets.
+pub(super) fn set_column(sets: bool) -> Option<&'static str> {
+    sets.then_some("set")
+}
+
+/// The cell below it.
+fn set_cell(page: &PageInput, d: usize) -> Option<String> {
+    page.sets.as_ref().map(|sets| sets.name_of(d).to_owned())
 }
 
 /// Names of the groups of a summary; one for all points where there are none.
@@ -119,43 +153,52 @@ fn group_names(page: &PageInput) -> Vec<&str> {
 
 /// The five numbers of a group and feature, empty where unknown.
 fn numbers(page: &PageInput, g: usize, d: usize) -> impl Iterator<Item = String> {
-    let cell =
-        move |m: &Option<Matrix<f64>>| m.as_ref().map_or(String::new(), |m| m.at(g, d).to_string());
-    page.summary.columns().map(|(_, matrix)| cell(matrix)).into_iter()
+    let cell = |m: Option<&Matrix<f64>>| m.map_or(String::new(), |m| m.at(g, d).to_string());
+    page.summary.columns().map(|column| cell(column.values)).into_iter()
 }
 
 fn importance(page: &PageInput, path: &Path) -> Result<()> {
-    let names = page.summary.columns().map(|(name, _)| name);
-    let mut csv = CsvWriter::create(path, ["group", "feature"].into_iter().chain(names))?;
+    let names = page.summary.columns().map(|column| column.name);
+    let texts = ["group", "feature"].into_iter().chain(set_column(page.sets.is_some()));
+    let mut csv = CsvWriter::create(path, texts.chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
         for (d, feature) in page.features.iter().enumerate() {
-            let names = [group.to_owned(), feature.clone()];
-            csv.row(names.into_iter().chain(numbers(page, g, d)))?;
+            let texts = [group.to_owned(), feature.clone()].into_iter().chain(set_cell(page, d));
+            csv.row(texts.chain(numbers(page, g, d)))?;
         }
     }
     Ok(csv.finish()?)
 }
 
 fn top_groups(page: &PageInput, path: &Path) -> Result<()> {
-    let names = page.summary.columns().map(|(name, _)| name);
-    let mut csv = CsvWriter::create(path, ["group", "rank", "feature"].into_iter().chain(names))?;
+    let names = page.summary.columns().map(|column| column.name);
+    let texts = ["group", "rank", "feature"].into_iter().chain(set_column(page.sets.is_some()));
+    let mut csv = CsvWriter::create(path, texts.chain(names))?;
     for (g, group) in group_names(page).into_iter().enumerate() {
         for (rank, d) in page.summary.ranked(g).into_iter().take(page.listed).enumerate() {
-            let names = [group.to_owned(), (rank + 1).to_string(), page.features[d].clone()];
-            csv.row(names.into_iter().chain(numbers(page, g, d)))?;
+            let texts = [group.to_owned(), (rank + 1).to_string(), page.features[d].clone()];
+            let texts = texts.into_iter().chain(set_cell(page, d));
+            csv.row(texts.chain(numbers(page, g, d)))?;
         }
     }
     Ok(csv.finish()?)
 }
 
+/// Columns of `top_features_points.csv`.
+pub(super) fn top_columns(sets: bool) -> impl Iterator<Item = &'static str> {
+    let known = ["point", "rank", "feature_index", "feature"];
+    known.into_iter().chain(set_column(sets)).chain(["score"])
+}
+
 fn top_points(page: &PageInput, top: &TopFeatures, path: &Path) -> Result<()> {
-    let mut csv = CsvWriter::create(path, ["point", "rank", "feature_index", "feature", "score"])?;
+    let mut csv = CsvWriter::create(path, top_columns(page.sets.is_some()))?;
     for at in 0..top.features.len() {
         let (i, rank, d) = (at / top.k, at % top.k + 1, top.features[at]);
         if d != TopFeatures::NONE {
-            let (i, rank, index) = (i.to_string(), rank.to_string(), d.to_string());
-            let score = top.values[at].to_string();
-            csv.row([&i, &rank, &index, &page.features[d as usize], &score])?;
+            let name = page.features[d as usize].clone();
+            let cells = [i.to_string(), rank.to_string(), d.to_string(), name];
+            let cells = cells.into_iter().chain(set_cell(page, d as usize));
+            csv.row(cells.chain([top.values[at].to_string()]))?;
         }
     }
     Ok(csv.finish()?)

@@ -130,7 +130,8 @@ async function openData() {
     data.layers[info.kind] = await layer.open();
   }
   data.summary = [];
-  for (const column of meta.summary) data.summary.push({ name: column.name, values: await doubles(column.block) });
+  for (const column of meta.summary) data.summary.push({ ...column, values: await doubles(column.block) });
+  data.setOf = meta.sets ? await words(meta.sets.of) : null;
   if (meta.top) {
     data.top = { k: meta.top.k, kind: meta.top.kind, features: await words(meta.top.features), values: await floats(meta.top.values) };
   }
@@ -150,6 +151,20 @@ function stabilityWords(i) {
     else above = middle;
   }
   return `stability ${show(own)}, above that of ${percent(below / N)} of the points`;
+}
+
+/** The set with which a feature was removed, as an index; −1 for one that was removed alone. */
+const setOf = (d) => (data.setOf && data.setOf[d] !== 0xffffffff ? data.setOf[d] : -1);
+/** Its name; empty for a feature that was removed alone. */
+const setName = (d) => (setOf(d) < 0 ? "" : meta.sets.names[setOf(d)]);
+
+/** What a feature was removed with, in words. */
+function setWords(d) {
+  const own = setOf(d);
+  if (own < 0) return "";
+  const others = meta.features.filter((_, e) => e !== d && setOf(e) === own);
+  const listed = others.slice(0, 12).join(", ") + (others.length > 12 ? ` and ${others.length - 12} more` : "");
+  return `in ${meta.sets.names[own]}, removed together with ${listed || "no other"}: the importance is that of the whole set`;
 }
 
 const pointName = (i) => (meta.names ? meta.names[i] : `row ${i}`);

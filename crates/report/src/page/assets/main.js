@@ -126,7 +126,7 @@ function buildControls() {
     ...(data.stability ? [["stability", "stability of the point"]] : [])];
   options($("colour-kind"), kinds, "group");
   options($("beside-kind"), [["none", "–"], ...kinds], "none");
-  const order = data.summary.length ? ranking(0, data.summary[0].values) : null;
+  const order = data.summary.length ? ranking(0, data.summary[0]) : null;
   state.feature = order ? order[0] : 0;
   $("feature").value = meta.features[state.feature];
   searchBox($("feature"), $("feature-list"), (text) => named(meta.features, text === meta.features[state.feature] ? "" : text, order), chooseFeature);

@@ -1,5 +1,6 @@
 // The point and the group beside the map.
 const featureButton = (d) => el("button", { title: `colour the map by ${meta.features[d]}`, onclick: () => chooseFeature(d) }, meta.features[d]);
+const setMark = (d) => (setOf(d) < 0 ? null : el("span", { class: "dim set", title: setWords(d) }, setName(d)));
 const dot = (g) => el("span", { class: "dot", style: { background: meta.colours.groups[g] } });
 const columnHead = (head, unit, tip) => el("th", { scope: "col", title: tip }, head, unit ? el("span", { class: "unit" }, unit) : null);
 /** Features listed: as many as the run was asked for; a panel of more than 100 lines answers too slowly. */
@@ -86,7 +87,8 @@ function buildPoint() {
 
 function pointRow() {
   const row = { d: 0, button: featureButtonOf(() => row.d), number: el("td", { class: "num" }), bar: el("i"), value: data.layers.value ? el("td", { class: "num" }) : null };
-  row.name = el("td", { class: "name" }, row.button);
+  row.set = el("span");
+  row.name = el("td", { class: "name" }, row.button, row.set);
   row.tr = el("tr", null, row.name, row.number, el("td", { class: "gauge" }, el("div", null, row.bar)), row.value);
   panel.rows.push(row);
   return row.tr;
@@ -139,6 +141,7 @@ function fillRow(row, i, d, number, text) {
     row.d = d;
     row.button.textContent = meta.features[d];
     row.button.title = `${meta.features[d]}: colour the map by it`;
+    row.set.replaceChildren(...(meta.sets ? [setMark(d)].filter(Boolean) : []));
   }
   row.number.textContent = text;
   row.number.title = show(number, 6);
@@ -185,10 +188,11 @@ function paintTile(canvas, values, kind) {
   pen.putImageData(pixels, 0, 0);
 }
 
-/** Features of a group by falling |number| of a summary column. */
-function ranking(g, values) {
+/** Features of a group by a summary column, falling by value, or by size where its signs mean much. */
+function ranking(g, { values, by_size }) {
   const order = Uint32Array.from({ length: D }, (_, d) => d);
-  return order.sort((a, b) => Math.abs(values[g * D + b]) - Math.abs(values[g * D + a]) || a - b);
+  const key = by_size ? (d) => Math.abs(values[g * D + d]) : (d) => values[g * D + d];
+  return order.sort((a, b) => key(b) - key(a) || a - b);
 }
 
 function showGroup() {
@@ -200,14 +204,14 @@ function showGroup() {
     body.replaceChildren(el("p", { class: "dim" }, `${size}. No summary per group is in this page.`));
     return;
   }
-  const order = [...ranking(g, first.values).slice(0, listed())];
-  const most = Math.abs(first.values[g * D + order[0]]) || 1;
+  const order = [...ranking(g, first).slice(0, listed())];
+  const most = order.reduce((m, d) => Math.max(m, Math.abs(first.values[g * D + d])), 0) || 1;
   const columns = data.summary.map((c) => ({ ...COLUMNS[c.name], first: c === first, numbers: order.map((d) => c.values[g * D + d]) }));
   for (const column of columns) column.form = columnForm(column.numbers);
   const head = el("tr", null, el("th", { scope: "col" }, "feature"), ...columns.map(({ head, tip, form }) => columnHead(head, form.unit, tip)));
-  const lines = order.map((d, r) => el("tr", null, el("td", { class: "name", title: meta.features[d] }, featureButton(d)),
+  const lines = order.map((d, r) => el("tr", null, el("td", { class: "name", title: meta.features[d] }, featureButton(d), setMark(d)),
     ...columns.map((column) => numberCell(column.numbers[r], column.form, column.first ? most : 0))));
-  body.replaceChildren(el("p", { class: "dim" }, `${size}; the ${plural(order.length, "feature")} with the largest ${COLUMNS[first.name].head}.`),
+  body.replaceChildren(el("p", { class: "dim" }, `${size}; the ${plural(order.length, "feature")} with the largest ${first.by_size ? `size of ${COLUMNS[first.name].head}` : COLUMNS[first.name].head}.`),
     el("div", { class: "wide" }, el("table", { class: "bars" }, el("thead", null, head), el("tbody", null, ...lines))));
   if (meta.image) body.append(el("div", { class: "tiles" }, ...data.summary.map((c) => groupTile(g, c))));
 }

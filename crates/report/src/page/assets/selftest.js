@@ -20,6 +20,7 @@ async function selfTest(hovers) {
   if (data.stability) report.stability = await stabilityChecks();
   report.labels = labelChecks();
   report.lists = await listChecks();
+  report.group = groupChecks();
   pin(N - 1);
   report.misfits = misfits();
   if (data.summary.length) report.table = tableChecks();
@@ -108,6 +109,20 @@ async function listChecks() {
   return found;
 }
 
+/** The features of the first group as its panel lists them, by each column that may order them. */
+function groupChecks() {
+  $("group-pick").value = "0";
+  const found = {};
+  for (const { name } of data.summary) {
+    $("group-order").value = name;
+    $("group-order").dispatchEvent(new Event("change"));
+    const cells = [...$("group-body").querySelectorAll("td.name")];
+    const sets = cells.map((cell) => (cell.querySelector(".set") || { textContent: "" }).textContent);
+    found[name] = { words: $("group-body").querySelector("p").textContent, features: cells.map((cell) => meta.features.indexOf(cell.title)), sets };
+  }
+  return found;
+}
+
 /** Headings and numbers of the panels that do not fit their cell, or are cut. */
 function misfits() {
   const cells = [...document.querySelectorAll("aside .num, aside th")];
@@ -127,7 +142,7 @@ function tableChecks() {
   const column = data.summary[0].values;
   const inOrder = (sign) => table.rows.every((row, at) => at === 0 || sign * (column[table.rows[at - 1]] - column[row]) <= 0);
   const falling = inOrder(-1);
-  $("table-head").querySelectorAll("button")[2].click();
+  $("table-head").querySelectorAll("button")[TEXTS.length].click();
   const rising = inOrder(1);
   $("filter").value = meta.features[D - 1].split(/\s+/)[0];
   refreshTable();

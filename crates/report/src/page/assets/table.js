@@ -1,14 +1,18 @@
 // Every group and feature: sorted, filtered, exported.
-const table = { sort: 2, falling: true, rows: new Uint32Array(0), shown: 0, step: 200 };
-const tableColumns = () => ["group", "feature", ...data.summary.map((c) => c.name)];
+const table = { sort: 0, falling: true, rows: new Uint32Array(0), shown: 0, step: 200 };
+/** Columns of text; the numbers of the summary follow. */
+const TEXTS = ["group", "feature", ...(meta.sets ? ["set"] : [])];
+const tableColumns = () => [...TEXTS, ...data.summary.map((c) => c.name)];
+/** The texts of a row. */
+const textsOf = (row) => [data.groupNames[Math.floor(row / D)], meta.features[row % D], ...(meta.sets ? [setName(row % D)] : [])];
 const heading = (name) => (COLUMNS[name] ? COLUMNS[name].head : name);
 
-/** Rows (group · D + feature) whose group or feature holds each word of the filter. */
+/** Rows (group · D + feature) whose group, feature or set holds each word of the filter. */
 function filtered() {
   const wanted = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const only = $("table-group").value;
   const hits = (names) => names.map((name) => { const low = name.toLowerCase(); return wanted.map((w) => low.includes(w)); });
-  const inGroup = hits(data.groupNames), inFeature = hits(meta.features);
+  const inGroup = hits(data.groupNames), inFeature = hits(meta.features.map((name, d) => `${name}\n${setName(d)}`));
   const rows = [];
   for (let g = 0; g < data.groupNames.length; g++) {
     if (only !== "" && Number(only) !== g) continue;
@@ -21,11 +25,11 @@ function filtered() {
 
 function sortRows(rows) {
   const sign = table.falling ? -1 : 1;
-  if (table.sort >= 2) {
-    const { values } = data.summary[table.sort - 2];
+  if (table.sort >= TEXTS.length) {
+    const { values } = data.summary[table.sort - TEXTS.length];
     return rows.sort((a, b) => sign * (values[a] - values[b]) || a - b);
   }
-  const names = table.sort === 0 ? data.groupNames : meta.features;
+  const names = [data.groupNames, meta.features, meta.features.map((_, d) => setName(d))][table.sort];
   const rank = new Uint32Array(names.length);
   names.map((name, at) => [name, at])
     .sort((a, b) => a[0].localeCompare(b[0], "en", { numeric: true }) || a[1] - b[1])
@@ -35,8 +39,7 @@ function sortRows(rows) {
 }
 
 function tableRow(row) {
-  const g = Math.floor(row / D), d = row % D;
-  return el("tr", null, el("td", { title: data.groupNames[g] }, data.groupNames[g]), el("td", { title: meta.features[d] }, meta.features[d]),
+  return el("tr", null, ...textsOf(row).map((text) => el("td", { class: "text", title: text }, text)),
     ...data.summary.map((c) => el("td", null, show(c.values[row], 4))));
 }
 
@@ -61,7 +64,7 @@ function refreshTable() {
 }
 
 function sortBy(at) {
-  table.falling = table.sort === at ? !table.falling : at >= 2;
+  table.falling = table.sort === at ? !table.falling : at >= TEXTS.length;
   table.sort = at;
   refreshTable();
 }
@@ -71,8 +74,9 @@ function buildTable() {
     $("table").hidden = true;
     return;
   }
-  $("table-head").replaceChildren(el("tr", null, ...tableColumns().map((name, at) => el("th", { scope: "col" },
+  $("table-head").replaceChildren(el("tr", null, ...tableColumns().map((name, at) => el("th", { scope: "col", class: at < TEXTS.length ? "text" : null },
     el("button", { title: COLUMNS[name] ? COLUMNS[name].tip : `sort by ${name}`, onclick: () => sortBy(at) }, name)))));
+  table.sort = TEXTS.length;
   options($("table-group"), [["", "all"], ...data.groupNames.map((name, g) => [String(g), name])]);
   $("table-group").addEventListener("change", refreshTable);
   $("filter").addEventListener("input", perFrame(refreshTable));
@@ -87,8 +91,7 @@ const field = (text) => (/[",\r\n]|^ | $/.test(text) ? `"${text.replaceAll('"', 
 function csv() {
   const lines = [tableColumns().join(",")];
   for (const row of table.rows) {
-    const names = [data.groupNames[Math.floor(row / D)], meta.features[row % D]].map(field);
-    lines.push([...names, ...data.summary.map((c) => String(c.values[row]))].join(","));
+    lines.push([...textsOf(row).map(field), ...data.summary.map((c) => String(c.values[row]))].join(","));
   }
   return lines.join("\n") + "\n";
 }
