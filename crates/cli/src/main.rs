@@ -43,8 +43,15 @@ fn run(command: &Command) -> Result<()> {
     }
 }
 
-/// What clap has to say: help on standard output with code 0, complaints on standard error.
+/// What clap has to say: help on standard output with code 0, complaints on standard error, and as
+/// a JSON line where one was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let text = error.to_string();
+        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        let fields = json!({ "code": 2, "message": message, "hint": "see --help" });
+        let _ = progress::line("error", fields); // the code below still says that it failed
+    }
     let printed = error.print();
     if error.use_stderr() || printed.is_err() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

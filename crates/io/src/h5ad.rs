@@ -25,6 +25,9 @@ use crate::{
 
 const FORMAT: &str = "h5ad";
 
+/// What `raw/X` is called among the layers.
+const RAW: &str = "raw";
+
 pub(crate) fn read(stream: Stream, options: &ReadOptions, budget: &Budget) -> Result<Input> {
     let reading = || {
         let source = ReadSeekSource::new(stream.into_inner()).map_err(|error| failed(&error))?;
@@ -63,8 +66,21 @@ impl Reader<'_> {
         Ok(input)
     }
 
+    /// What could be read in place of X: the layers, and `raw` where there is one.
     fn layers(&self) -> Vec<String> {
-        self.file.group("layers").map_or_else(|_| Vec::new(), |group| children(&group))
+        let group = self.file.group("layers");
+        let mut layers = group.map_or_else(|_| Vec::new(), |group| children(&group));
+        if self.raw().is_some() && !layers.iter().any(|name| name == RAW) {
+            layers.push(RAW.to_owned());
+        }
+        layers
+    }
+
+    /// Where the raw matrix and the facts about its columns are.
+    fn raw(&self) -> Option<(String, String)> {
+        let places = [("raw/X", "raw/var"), ("raw.X", "raw.var")];
+        let found = places.into_iter().find(|(matrix, _)| self.node(matrix).is_some());
+        found.map(|(matrix, var)| (matrix.to_owned(), var.to_owned()))
     }
 
     /// Where the matrix and the facts about its columns are.
@@ -73,20 +89,13 @@ impl Reader<'_> {
         match layer {
             None | Some("X") => Ok(("X".to_owned(), var())),
             Some(name) if layers.iter().any(|layer| layer == name) => {
-                Ok((format!("layers/{name}"), var()))
-            }
-            Some("raw") if self.node("raw/X").is_some() => {
-                Ok(("raw/X".to_owned(), "raw/var".to_owned()))
-            }
-            Some("raw") if self.node("raw.X").is_some() => {
-                Ok(("raw.X".to_owned(), "raw.var".to_owned()))
+                let own = format!("layers/{name}"); // also where a layer is called raw
+                let raw = if self.node(&own).is_some() { None } else { self.raw() };
+                Ok(raw.unwrap_or_else(|| (own, var())))
             }
             Some(name) => {
                 let mut available = vec!["X".to_owned()];
                 available.extend(layers.iter().cloned());
-                if self.node("raw/X").or_else(|| self.node("raw.X")).is_some() {
-                    available.push("raw".to_owned());
-                }
                 Err(Error::NotFound { what: "layer", name: name.to_owned(), available })
             }
         }

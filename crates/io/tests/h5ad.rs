@@ -31,10 +31,12 @@ fn dense_and_sparse_files_hold_the_same_matrix() {
         assert_eq!(matches!(input.matrix, Matrix::Csr(_)), is_sparse, "{name}");
         assert_eq!(input.row_names, Some(strings(&["c0", "c1", "c2", "c3"])), "{name}");
         assert_eq!(input.col_names, Some(strings(&["g0", "g1", "g2"])), "{name}");
-        assert_eq!(input.layers, ["counts", "dense"], "{name}");
+        assert_eq!(input.layers, ["counts", "dense", "raw"], "{name}");
         assert_eq!(dense(input), X, "{name}");
     }
     assert_eq!(dense(open("bare.h5ad")), X.map(f64::trunc));
+    assert_eq!(open("bare.h5ad").layers, Vec::<String>::new());
+    assert_eq!(open("v06.h5ad").layers, ["raw"]);
     assert_eq!(dense(open("latest.h5ad")), X);
 }
 

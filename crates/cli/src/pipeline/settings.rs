@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use embex_tsne::attribution::Mode;
+use embex_tsne::attribution::{Derivative, Mode};
 use embex_tsne::{Metric, TsneParams};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -139,8 +139,11 @@ impl Settings {
             }
             checked => checked?,
         }
-        if self.map.n_neighbours == Some(0) {
-            return usage("--neighbours must be at least 1");
+        let perplexity = self.map.perplexity;
+        if let Some(k) = self.map.n_neighbours.filter(|&k| k as f64 <= perplexity) {
+            return usage(&format!(
+                "--neighbours {k}: more than the perplexity, {perplexity}, are needed"
+            ));
         }
         self.check_attribution()?;
         self.check_importance()
@@ -149,6 +152,9 @@ impl Settings {
     fn check_attribution(&self) -> Result<()> {
         let Some(asked) = &self.explain.attribution else { return Ok(()) };
         let last = self.map.n_iter;
+        if last == 0 && asked.mode.derivative != Derivative::FixedPoint {
+            return usage("--iterations 0 makes no update to attribute: give --no-attribution");
+        }
         if let Some(step) = asked.at.iter().find(|&&step| step == 0 || step > last) {
             return usage(&format!("--at {step}: there are the steps 1 to {last}"));
         }

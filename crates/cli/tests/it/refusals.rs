@@ -286,6 +286,7 @@ fn requests_that_cannot_be_followed_are_usage() {
         &["--perplexity", "-3"],
         &["--perplexity", "nan"],
         &["--neighbours", "0"],
+        &["--neighbours", "5", "--perplexity", "8"],
         &["--exaggeration", "0"],
         &["--at", "0"],
         &["--at", "99999"],
@@ -300,6 +301,11 @@ fn requests_that_cannot_be_followed_are_usage() {
         assert_eq!(code, 2, "{more:?}: {message}");
     }
     assert_eq!(crate::common::code(&run(["tsne"])), 2);
+    let none = run(["tsne", "bundled:digits", "--out", "no", "--iterations", "0"]);
+    assert_eq!(crate::common::code(&none), 2, "{}", stderr(&none));
+    assert!(stderr(&none).contains("--iterations 0 makes no update"), "{}", stderr(&none));
+    let few = ["--labels", "kind", "--neighbours", "5", "--perplexity", "8"];
+    assert_refused("x.csv", &rows, &few, 2, "--neighbours 5: more than the perplexity, 8");
     let unlabelled = ["--scalar", "group-distance", "--clusters", "0", "--set-aside", "kind"];
     let (code, message) = refuse("x.csv", &rows, &unlabelled);
     assert!(code == 2 && message.contains("--labels"), "{message}");
@@ -354,6 +360,24 @@ fn options_that_do_not_apply_to_the_input_are_usage() {
     }
     let output = run(["tsne", "bundled:digits", "--out", "no", "--transpose"]);
     assert!(crate::common::code(&output) == 2 && stderr(&output).contains("--transpose"));
+}
+
+/// Every complaint is a JSON line where JSON was asked for, those of the command line too.
+#[test]
+fn usage_errors_are_json_lines_too() {
+    for arguments in [
+        &["tsne", "bundled:digits", "--json"][..],
+        &["tsne", "bundled:digits", "--out", "no", "--perplexity", "many", "--json"],
+        &["info", "bundled:digits", "--json", "--no-such-option"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let lines = crate::common::json_lines(&output);
+        assert_eq!((lines.len(), &lines[0]["event"]), (1, &"error".into()), "{arguments:?}");
+        assert_eq!(lines[0]["code"], 2);
+        assert!(!lines[0]["message"].as_str().expect("words").is_empty(), "{arguments:?}");
+        assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
+    }
 }
 
 #[test]
