@@ -17,12 +17,10 @@ const STAGES: &[Stage] = &[
     ("oldest Rust", oldest_rust),
     ("test", || Some(cargo(&["test"]))),
     ("test, approximate neighbours", || {
-        Some(cargo(&["test", "--package", "embex-trees", "--features", "approx"]))
-    }),
-    ("test, maps of approximate neighbours", || {
-        let packages = ["test", "--package", "embex-tsne", "--package", "embex-cli"];
-        let mut command = cargo(&packages);
-        command.args(["--features", "approx", "approximate"]);
+        let packages = ["embex-trees", "embex-tsne", "embex-cli"].map(|name| ["--package", name]);
+        let mut command = cargo(&["test"]);
+        command.args(packages.as_flattened()).args(["--features", "approx"]);
+        command.args(["--test", "approximate", "--test", "it"]);
         Some(command)
     }),
     ("reproduce, quick", || Some(cargo(&["xtask", "reproduce"]))),
