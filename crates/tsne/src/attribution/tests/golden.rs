@@ -164,6 +164,21 @@ fn dense_weights(coefficients: &Coefficients<f64>) -> Vec<f64> {
     all
 }
 
+/// All sets of the published switches worth telling apart, by name.
+fn quirk_cases() -> Vec<(&'static str, PublishedQuirks)> {
+    let all = PublishedQuirks::default();
+    vec![
+        ("all", all),
+        ("none", PublishedQuirks::none()),
+        ("no scrambled gains", all.with_scrambled_gains(false)),
+        ("no zeroed mean", all.with_zeroed_mean(false)),
+        ("no kept velocity", all.with_kept_velocity(false)),
+        ("no missing factor", all.with_missing_factor(false)),
+        ("no half-size dP", all.with_half_size_dp(false)),
+        ("no wrong-sign dP", all.with_wrong_sign_dp(false)),
+    ]
+}
+
 /// Every switch matters: turning one off leaves the stored run.
 #[test]
 fn every_published_quirk_is_needed() {

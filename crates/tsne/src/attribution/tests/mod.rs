@@ -1,5 +1,6 @@
 //! A slow twin of everything: definitions written out, in feature space, in `f64`.
 
+mod cases;
 mod differences;
 mod equivariance;
 mod golden;
@@ -16,6 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::coefficients::RowsOf;
 use super::dp::{AffinityDerivative, DpIndex};
 use super::rule::{DpForm, Rule, scrambled_gain};
+use super::small::eigen;
 use super::*;
 use crate::affinity::{Affinities, Conditionals};
 use crate::repulsion::{Curvature, RepulsionSums};
@@ -77,17 +79,21 @@ fn kernel<const C: usize>(yi: &[f64; C], yj: &[f64; C]) -> ([f64; C], f64) {
     (d, 1.0 / (1.0 + d.iter().map(|d| d * d).sum::<f64>()))
 }
 
-/// 4 Σ_j (e p − q) φ of one point, whose place may differ from `y[i]`.
-pub(super) fn force<const C: usize>(
+/// Z.
+fn normaliser<const C: usize>(y: &[[f64; C]]) -> f64 {
+    let others = |i: usize| (0..y.len()).filter(move |&j| j != i);
+    (0..y.len()).flat_map(|i| others(i).map(move |j| kernel(&y[i], &y[j]).1)).sum()
+}
+
+/// 4 Σ_j (e p − q) φ of one point, whose place may differ from `y[i]`, at a given Z.
+fn force<const C: usize>(
     y: &[[f64; C]],
     edges: &Edges<f64>,
     e: f64,
+    z: f64,
     i: usize,
     yi: &[f64; C],
 ) -> [f64; C] {
-    let mut moved = y.to_vec();
-    moved[i] = *yi;
-    let z = sums(&moved).z;
     let mut out = [0.0; C];
     for j in (0..y.len()).filter(|&j| j != i) {
         let (d, g) = kernel(yi, &y[j]);
@@ -98,6 +104,22 @@ pub(super) fn force<const C: usize>(
         (0..C).for_each(|c| out[c] += 4.0 * e * edges.p[at] * g * d[c]);
     }
     out
+}
+
+/// [`force`] at the Z of the moved point; at that of the map where a rule has no mean term.
+pub(super) fn moved_force<const C: usize>(
+    rule: Rule,
+    y: &[[f64; C]],
+    edges: &Edges<f64>,
+    e: f64,
+    i: usize,
+    yi: &[f64; C],
+) -> [f64; C] {
+    let mut moved = y.to_vec();
+    if !(rule.zeroed && i < 2) {
+        moved[i] = *yi;
+    }
+    force(y, edges, e, normaliser(&moved), i, yi)
 }
 
 /// The schedule of a small run.
@@ -163,9 +185,9 @@ impl<const C: usize> Path<C> {
                 gains.fill([1.0; C]);
             }
             let e = [schedule.exaggeration, 1.0][late];
-            let mut y_next = y.clone();
+            let (mut y_next, z) = (y.clone(), normaliser(&y));
             for i in 0..n {
-                let g = force(&y, &edges, e, i, &y[i]);
+                let g = force(&y, &edges, e, z, i, &y[i]);
                 for c in 0..C {
                     if schedule.gains {
                         let up = v[i][c] * g[c] < 0.0;
@@ -219,7 +241,17 @@ impl<const C: usize> Path<C> {
         affinities: &Affinities,
         x: &Mat<f64>,
     ) -> crate::Result<Vec<Attribution<f64>>> {
-        let tsne = TsneParams::default().with_n_iter(self.steps.len());
+        self.attribute_by(Metric::Euclidean, params, affinities, x)
+    }
+
+    pub(super) fn attribute_by(
+        &self,
+        metric: Metric,
+        params: &AttributeParams,
+        affinities: &Affinities,
+        x: &Mat<f64>,
+    ) -> crate::Result<Vec<Attribution<f64>>> {
+        let tsne = TsneParams::default().with_n_iter(self.steps.len()).with_metric(metric);
         let mut attributor = Attributor::<f64, C>::new(params, &tsne, affinities, x.as_ref())?;
         self.show(0, self.steps.len(), &mut attributor);
         self.finish(attributor, affinities)
@@ -256,38 +288,70 @@ pub(super) fn explicit_dp(affinities: &Affinities, form: DpForm, x: &Mat<f64>) -
         .collect()
 }
 
-/// The published recursion in feature space, term by term [TG, eq. 16–19, 31, 33].
+/// Momentum of an update under a rule.
+pub(super) fn momentum<const C: usize>(step: &Step<C>, rule: Rule) -> f64 {
+    let resets = step.starts_phase && !rule.keeps_velocity;
+    if rule.optimiser && !resets { step.momentum } else { 0.0 }
+}
+
+/// η of one point and update [`super::rule`], and whether it was capped and scaled.
+///
+/// `z` is that of the update's map.
+pub(super) fn rates<const C: usize>(
+    path: &Path<C>,
+    step: &Step<C>,
+    z: f64,
+    rule: Rule,
+    i: usize,
+) -> ([f64; C], [bool; 2]) {
+    let gain = |c: usize| {
+        let (point, axis) =
+            if rule.scrambled { scrambled_gain(step.y.len(), C, i, c) } else { (i, c) };
+        step.gains[point][axis]
+    };
+    let rate = |c| if rule.optimiser { path.learning_rate * gain(c) } else { 1.0 };
+    let free: [f64; C] = std::array::from_fn(|c| rule.kappa * rate(c));
+    if !rule.limited {
+        return (free, [false; 2]);
+    }
+    let limit = 2.0 * (1.0 - step.momentum);
+    let mass: f64 = path.edges.p[path.edges.range(i)].iter().sum();
+    let capped = free.map(|rate| rate.min(limit / (step.exaggeration * mass)));
+    let still = Rows::zeros(path.edges.range(i).len(), C);
+    let a = increment(path, step, z, &still, rule, i, &Mat::identity(C, C));
+    let product = |p: usize, q: usize| (capped[p] * capped[q]).sqrt() * a[(p, q)];
+    let largest =
+        eigen::<C>(std::array::from_fn(|p| std::array::from_fn(|q| product(p, q)))).0[C - 1];
+    let scaled = largest > limit;
+    let rates = if scaled { capped.map(|rate| rate * limit / largest) } else { capped };
+    (rates, [capped != free, scaled])
+}
+
+/// The published recursion in feature space, term by term [TG, eq. 16–19, 31, 33], from the
+/// `start`'s derivative (C × D).
 ///
 /// Gives J (C × D per point) after every update. `dp` holds ∂p_ij/∂x_i by entry.
 pub(super) fn feature_space<const C: usize>(
     path: &Path<C>,
     dp: &[Rows<f64>],
     rule: Rule,
+    start: &Mat<f64>,
     clip: Option<f64>,
 ) -> Vec<Vec<Mat<f64>>> {
     let (n, d) = (dp.len(), dp[0].n_cols());
-    let mut jacobians = vec![Mat::<f64>::zeros(C, d); n];
-    let mut velocities = jacobians.clone();
+    let limit = clip.unwrap_or(f64::INFINITY) / rule.kappa;
+    let mut jacobians = vec![start.clone(); n];
+    let mut velocities = vec![Mat::<f64>::zeros(C, d); n];
     let mut all = Vec::new();
     for step in &path.steps {
+        let (z, mu) = (normaliser(&step.y), momentum(step, rule));
         for i in 0..n {
-            let dd = increment(path, step, dp, rule, i, &jacobians[i]);
+            let dd = increment(path, step, z, &dp[i], rule, i, &jacobians[i]);
+            let (rates, _) = rates(path, step, z, rule, i);
             for c in 0..C {
-                let gain = match (rule.optimiser, rule.scrambled) {
-                    (false, _) => 1.0,
-                    (true, false) => step.gains[i][c],
-                    (true, true) => {
-                        let (point, axis) = scrambled_gain(n, C, i, c);
-                        step.gains[point][axis]
-                    }
-                };
-                let rate = if rule.optimiser { path.learning_rate * gain } else { 1.0 };
-                let keep = !step.starts_phase || rule.keeps_velocity;
-                let mu = if keep && rule.optimiser { step.momentum } else { 0.0 };
                 for f in 0..d {
-                    let limit = clip.unwrap_or(f64::INFINITY);
-                    let dd = (rule.kappa * dd[(c, f)]).clamp(-limit, limit);
-                    velocities[i][(c, f)] = mu * velocities[i][(c, f)] - rate * dd;
+                    let dd = dd[(c, f)].clamp(-limit, limit);
+                    velocities[i][(c, f)] = mu * velocities[i][(c, f)] - rates[c] * dd;
                 }
             }
             jacobians[i] += &velocities[i];
@@ -301,13 +365,13 @@ pub(super) fn feature_space<const C: usize>(
 fn increment<const C: usize>(
     path: &Path<C>,
     step: &Step<C>,
-    dp: &[Rows<f64>],
+    z: f64,
+    dp: &Rows<f64>,
     rule: Rule,
     i: usize,
     jacobian: &Mat<f64>,
 ) -> Mat<f64> {
     let y = &step.y;
-    let z = sums(y).z;
     let mut mean = [0.0; C];
     for j in (0..y.len()).filter(|&j| j != i) {
         let (d, g) = kernel(&y[i], &y[j]);
@@ -331,7 +395,7 @@ fn increment<const C: usize>(
         for f in 0..jacobian.ncols() {
             let dq: f64 =
                 (0..C).map(|c| -2.0 * q * (phi[c] - 2.0 * mean[c]) * jacobian[(c, f)]).sum();
-            let dp = if at[j] == usize::MAX { 0.0 } else { dp[i].row(at[j])[f] };
+            let dp = if at[j] == usize::MAX { 0.0 } else { dp.row(at[j])[f] };
             for c in 0..C {
                 let dphi: f64 = (0..C)
                     .map(|c2| {
@@ -346,34 +410,25 @@ fn increment<const C: usize>(
     out
 }
 
-/// Largest gap between values (n × C·D) and explicit derivatives, relative to the largest.
-pub(super) fn gap(values: &Rows<f64>, twin: &[Mat<f64>]) -> f64 {
-    let (mut gap, mut largest) = (0.0_f64, 0.0_f64);
+/// Largest entry of each point up to the last of some updates: rounding is relative to it, since
+/// it stays where a derivative shrinks.
+pub(super) fn sizes(twin: &[Vec<Mat<f64>>]) -> Vec<f64> {
+    let of_point = |i: usize| twin.iter().map(|update| update[i].norm_max()).fold(0.0, f64::max);
+    (0..twin[0].len()).map(of_point).collect()
+}
+
+/// Largest gap between values (n × C·D) and explicit derivatives, relative to the points' sizes.
+pub(super) fn gap(values: &Rows<f64>, twin: &[Mat<f64>], sizes: &[f64]) -> f64 {
+    let mut gap = 0.0_f64;
     for (i, twin) in twin.iter().enumerate() {
         for c in 0..twin.nrows() {
             for f in 0..twin.ncols() {
                 let value = values.row(i)[c * twin.ncols() + f];
-                gap = gap.max((value - twin[(c, f)]).abs());
-                largest = largest.max(twin[(c, f)].abs());
+                gap = gap.max((value - twin[(c, f)]).abs() / sizes[i]);
             }
         }
     }
-    gap / largest
-}
-
-/// All sets of the published switches worth telling apart, by name.
-pub(super) fn quirk_cases() -> Vec<(&'static str, PublishedQuirks)> {
-    let all = PublishedQuirks::default();
-    vec![
-        ("all", all),
-        ("none", PublishedQuirks::none()),
-        ("no scrambled gains", all.with_scrambled_gains(false)),
-        ("no zeroed mean", all.with_zeroed_mean(false)),
-        ("no kept velocity", all.with_kept_velocity(false)),
-        ("no missing factor", all.with_missing_factor(false)),
-        ("no half-size dP", all.with_half_size_dp(false)),
-        ("no wrong-sign dP", all.with_wrong_sign_dp(false)),
-    ]
+    gap
 }
 
 pub(super) fn params(formula: Formula) -> AttributeParams {

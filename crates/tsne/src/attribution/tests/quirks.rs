@@ -126,12 +126,12 @@ fn the_clip_bites_where_it_should() {
     let published = params(Formula::Published);
     let dp = explicit_dp(&affinities, DpForm::of(&published), &x);
     for (clip, all) in [(2e-2, false), (1e-5, true), (1.0, false)] {
-        let twin = feature_space(&path, &dp, Rule::of(&published), Some(clip));
+        let twin = feature_space(&path, &dp, Rule::of(&published), &Mat::zeros(2, 4), Some(clip));
         let attribute = published.clone().with_clip(Some(clip)).with_steps([20, 35]);
         let found = path.attribute(&attribute, &affinities, &x).expect("finite");
         for found in &found {
             let values = found.project(x.as_ref()).expect("rows");
-            let error = gap(&values, &twin[found.step - 1]);
+            let error = gap(&values, &twin[found.step - 1], &sizes(&twin[..found.step]));
             assert!(error < 1e-11, "clip {clip}, step {}: {error:e}", found.step);
         }
         let d = found[1].diagnostics;
