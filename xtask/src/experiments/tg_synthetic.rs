@@ -320,20 +320,26 @@ impl Study<'_> {
         for at in self.beds().into_iter().filter(|(bed, n)| bed.contains('/') && *n == 2000) {
             let mut row: Vec<Entry> = vec![at.0.clone().into()];
             for method in methods {
-                let ratios: Vec<f64> = self
-                    .of(&at)
-                    .map(|(_, cell)| first_over_second(&cell.value.scores[method]))
-                    .collect();
-                row.push(mean_sd(&ratios));
-                for ((config, cell), ratio) in self.of(&at).zip(ratios) {
+                // Starts of one data set are no data sets of their own.
+                let mut starts: BTreeMap<u64, Vec<(&Cell<Explained>, f64)>> = BTreeMap::new();
+                for (config, cell) in self.of(&at) {
+                    let ratio = first_over_second(&cell.value.scores[method]);
+                    starts.entry(config.dataset).or_default().push((cell, ratio));
+                }
+                let mut ratios = Vec::new();
+                for (dataset, starts) in starts {
+                    let ratio = mean(&starts.iter().map(|&(_, ratio)| ratio).collect::<Vec<_>>());
                     let name = method.trim_end_matches("_abs");
                     findings.records.push(
-                        cell.record(name, config.start)
+                        starts[0]
+                            .0
+                            .record(name, dataset)
                             .with_param("effects", at.0.clone())
-                            .with_param("dataset", config.dataset)
                             .with_metric("first_over_second", ratio),
                     );
+                    ratios.push(ratio);
                 }
+                row.push(mean_sd(&ratios));
             }
             table.push(row);
         }

@@ -32,7 +32,8 @@ pub(super) fn importance<T: Stored>(
     }
     let groups = prepared.groups.as_ref().map(|(_, groups)| groups.clone());
     let space = prepared.space();
-    let mut run = Occlusion::new(space, map, sets.sets.clone(), groups, params, budget, display)?;
+    let mut run =
+        Occlusion::new(space, map, sets.removed.clone(), groups, params, budget, display)?;
     if let Some(state) = folder.load(Checkpoint::Importance)? {
         run.resume(state)?;
     }

@@ -12,7 +12,7 @@ use crate::exit::{Error, Result};
 /// Sets of features, those removed alone included, and what the result says of them.
 #[derive(Clone, Debug)]
 pub(super) struct Sets {
-    pub(super) sets: FeatureSets,
+    pub(super) removed: FeatureSets,
     /// How they came about; none where every feature is removed alone as a matter of course.
     pub(super) title: Option<String>,
     /// Name of each set; empty for a feature that is removed alone.
@@ -67,25 +67,21 @@ impl Sets {
             (None, Some(threshold)) => {
                 let sets = FeatureSets::correlated(features, threshold)?;
                 let mut n = 0;
-                let name = |set| match sets.members(set) {
-                    [_] => String::new(),
-                    _ => {
-                        n += 1;
-                        format!("set {n}")
+                let name = |set| {
+                    if sets.members(set).len() == 1 {
+                        return String::new();
                     }
+                    n += 1;
+                    format!("set {n}")
                 };
                 let names = (0..sets.len()).map(name).collect();
                 let title = Some(format!("correlated above {threshold}"));
-                Ok(Self { title, names, sets, n_left_out: 0 })
+                Ok(Self { removed: sets, title, names, n_left_out: 0 })
             }
             (None, None) => {
-                let sets = FeatureSets::singles(features.ncols());
-                Ok(Self {
-                    title: None,
-                    names: vec![String::new(); sets.len()],
-                    sets,
-                    n_left_out: 0,
-                })
+                let removed = FeatureSets::singles(features.ncols());
+                let names = vec![String::new(); removed.len()];
+                Ok(Self { removed, title: None, names, n_left_out: 0 })
             }
         }
     }
@@ -114,19 +110,19 @@ impl Sets {
             members.push(vec![d]);
             set_names.push(String::new());
         }
-        let sets = FeatureSets::given(names.len(), members)?;
-        Ok(Self { sets, title: Some("as given".to_owned()), names: set_names, n_left_out })
+        let removed = FeatureSets::given(names.len(), members)?;
+        Ok(Self { removed, title: Some("as given".to_owned()), names: set_names, n_left_out })
     }
 
     /// For the page and the files; none where every feature was removed alone as a matter of course.
     pub(super) fn shown(&self) -> Option<embex_report::page::FeatureSets> {
         use embex_report::page::FeatureSets as Shown;
         let title = self.title.clone()?;
-        let mut of_feature = vec![Shown::ALONE; self.sets.n_features()];
-        let named = (0..self.sets.len()).filter(|&set| !self.names[set].is_empty());
+        let mut of_feature = vec![Shown::ALONE; self.removed.n_features()];
+        let named = (0..self.removed.len()).filter(|&set| !self.names[set].is_empty());
         let mut names = Vec::new();
         for set in named {
-            for &d in self.sets.members(set) {
+            for &d in self.removed.members(set) {
                 of_feature[d] = names.len() as u32;
             }
             names.push(self.names[set].clone());
@@ -137,8 +133,8 @@ impl Sets {
     /// A sentence for the user, where features were removed together.
     pub(super) fn notice(&self) -> Option<String> {
         let title = self.title.as_ref()?;
-        let sizes = || (0..self.sets.len()).filter(|&set| !self.names[set].is_empty());
-        let n_features: usize = sizes().map(|set| self.sets.members(set).len()).sum();
+        let sizes = || (0..self.removed.len()).filter(|&set| !self.names[set].is_empty());
+        let n_features: usize = sizes().map(|set| self.removed.members(set).len()).sum();
         if n_features == 0 {
             return Some(format!("importance: no features were removed together ({title})"));
         }

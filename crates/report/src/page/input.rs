@@ -151,16 +151,16 @@ impl Summary {
         const fn column<'a>(
             name: &'static str,
             by_size: bool,
-            values: &'a Option<Matrix<f64>>,
+            values: Option<&'a Matrix<f64>>,
         ) -> SummaryColumn<'a> {
-            SummaryColumn { name, by_size, values: values.as_ref() }
+            SummaryColumn { name, by_size, values }
         }
         [
-            column("importance", false, &self.importance),
-            column("sensitivity", false, &self.sensitivity),
-            column("jacobian_norm", false, &self.jacobian_norm),
-            column("signed_mean", true, &self.signed_mean),
-            column("contrast", true, &self.contrast),
+            column("importance", false, self.importance.as_ref()),
+            column("sensitivity", false, self.sensitivity.as_ref()),
+            column("jacobian_norm", false, self.jacobian_norm.as_ref()),
+            column("signed_mean", true, self.signed_mean.as_ref()),
+            column("contrast", true, self.contrast.as_ref()),
         ]
     }
 
