@@ -104,8 +104,8 @@ fn export_mnist(folder: &Path, n: usize, out: &Path) -> anyhow::Result<()> {
     let (path, labels) = (out.join(format!("{name}.npy")), out.join(format!("{name}_digits.csv")));
     let pixels: Vec<u8> = images.as_slice().iter().map(|&pixel| pixel as u8).collect(); // exact
     write_npy(&path, &[images.n_rows(), images.n_cols()], &pixels)?;
-    let lines: String = digits.iter().map(|digit| format!("{digit}\n")).collect();
-    write_bytes(&labels, format!("digit\n{lines}").as_bytes())?;
+    let lines: Vec<String> = digits.iter().map(usize::to_string).collect();
+    write_bytes(&labels, format!("digit\n{}\n", lines.join("\n")).as_bytes())?;
     println!("{}\n{}", path.display(), labels.display());
     Ok(())
 }
