@@ -81,6 +81,7 @@ impl Folder {
         if let Some(dir) = unfinished {
             check_ours(dir.work(), SETTINGS)?;
             let lock = lock(&dir)?;
+            dir.remove_temporaries()?;
             if run.resume && dir.path(SETTINGS).is_file() {
                 let began: Settings = read_json(&dir.path(SETTINGS))?;
                 settings.check_same(&began, dir.work())?;

@@ -46,6 +46,17 @@ pub(crate) fn set(arguments: &mut Vec<String>, option: &str, value: &str) {
     }
 }
 
+/// A program that runs until it is told to stop; killed when dropped, so that a failing test leaves
+/// none behind.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Waits until a running program has written a file.
 #[track_caller]
 pub(crate) fn wait_for(file: &Path, child: &mut Child) {

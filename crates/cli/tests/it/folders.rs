@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Duration;
 
-use crate::common::{Bed, code, embex, run, stderr, wait_for};
+use crate::common::{Bed, Running, code, embex, run, set, stderr, wait_for};
 
 #[test]
 fn folders_of_others_are_left_alone() {
@@ -34,10 +33,9 @@ fn a_damaged_checkpoint_is_named_and_the_others_stay() {
     let arguments = bed.endless("out");
     let partial = bed.path("out.partial");
     let path = partial.join("attributions.checkpoint");
-    let mut child = embex(&arguments).stderr(Stdio::null()).spawn().expect("starts");
-    wait_for(&path, &mut child);
-    child.kill().expect("it still runs");
-    child.wait().expect("ends");
+    let mut child = Running(embex(&arguments).stderr(Stdio::null()).spawn().expect("starts"));
+    wait_for(&path, &mut child.0);
+    drop(child);
     let mut bytes = fs::read(&path).expect("reads");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
@@ -49,20 +47,25 @@ fn a_damaged_checkpoint_is_named_and_the_others_stay() {
     assert!(partial.join("affinities.checkpoint").is_file());
 }
 
+/// The first run writes checkpoints all the time: the others must not touch its files either.
 #[test]
 fn two_runs_do_not_work_in_one_folder() {
     let bed = Bed::new();
-    let arguments = bed.endless("out");
-    let mut first = embex(&arguments).stderr(Stdio::null()).spawn().expect("starts");
-    wait_for(&bed.path("out.partial").join("lock"), &mut first);
-    std::thread::sleep(Duration::from_millis(50)); // from the file to its lock
-    for way in ["--resume", "--force"] {
-        let output = run([&arguments[..], &[way.to_owned()]].concat());
-        assert_eq!(code(&output), 5, "{way}: {}", stderr(&output));
-        assert!(stderr(&output).contains("another run"), "{way}: {}", stderr(&output));
+    let mut arguments = bed.endless("out");
+    set(&mut arguments, "--checkpoint-every", "1");
+    let mut first = Running(embex(&arguments).stderr(Stdio::null()).spawn().expect("starts"));
+    wait_for(&bed.path("out.partial").join("map.checkpoint"), &mut first.0); // after the lock
+    let short = bed.arguments("out"); // it would end, and fail this test, if it were let in
+    for round in 0..20 {
+        for way in ["--resume", "--force"] {
+            let output = run([&short[..], &[way.to_owned()]].concat());
+            assert_eq!(code(&output), 5, "{way}, {round}: {}", stderr(&output));
+            assert!(stderr(&output).contains("another run"), "{way}: {}", stderr(&output));
+        }
+        let ended = first.0.try_wait().expect("waits");
+        assert!(ended.is_none(), "round {round}: the first run ended with {ended:?}");
     }
-    let _ = first.kill();
-    let _ = first.wait();
+    drop(first);
     assert!(bed.path("out.partial").join("settings.json").is_file());
 }
 

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::common::{Bed, assert_same, code, embex, noise, run, set, stderr, wait_for};
+use crate::common::{Bed, Running, assert_same, code, embex, noise, run, set, stderr, wait_for};
 
 /// Kills at random moments of a run.
 const KILLS: usize = 20;
@@ -98,12 +98,13 @@ fn an_interrupt_keeps_a_checkpoint() {
     let bed = Bed::new();
     let mut long = bed.endless("out");
     set(&mut long, "--checkpoint-every", "7");
-    let mut child = start(&long);
+    let mut child = Running(start(&long));
     let partial = bed.path("out.partial").join("map.checkpoint");
-    wait_for(&partial, &mut child);
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    wait_for(&partial, &mut child.0);
+    let id = child.0.id().to_string();
+    let kill = std::process::Command::new("kill").args(["-INT", &id]).status();
     assert!(kill.expect("kill starts").success());
-    let status = child.wait().expect("ends");
+    let status = child.0.wait().expect("ends");
     assert_eq!(status.code(), Some(130));
     assert!(partial.exists() && !bed.path("out").exists());
 }

@@ -109,15 +109,14 @@ impl AtomicDir {
 
     /// Takes up an interrupted run; `None` if there is none.
     ///
+    /// Nothing in the folder is touched: the run may not be interrupted at all. Who has made sure
+    /// that no other process works there calls [`Self::remove_temporaries`].
+    ///
     /// # Errors
     /// [`Error::Exists`] if there is a result and `existing` refuses it, [`Error::Io`].
     pub fn resume(target: impl AsRef<Path>, existing: Existing) -> Result<Option<Self>> {
         let this = Self::at(target.as_ref(), existing)?;
-        if !this.work.is_dir() {
-            return Ok(None);
-        }
-        this.remove_temporaries().map_err(|error| error.in_file(&this.work))?;
-        Ok(Some(this))
+        Ok(this.work.is_dir().then_some(this))
     }
 
     fn at(target: &Path, existing: Existing) -> Result<Self> {
@@ -183,7 +182,7 @@ impl AtomicDir {
     }
 
     fn finish(&self, names: &[String]) -> Result<()> {
-        self.remove_temporaries()?;
+        self.remove_temporary_files()?;
         sync_folder(&self.work)?;
         if self.target.exists() && self.existing == Existing::Refuse {
             return Err(Error::Exists { path: self.target.clone() });
@@ -259,8 +258,16 @@ impl AtomicDir {
         remove.map_err(|error| error.in_file(&self.work))
     }
 
-    /// Removes what a killed program left of files it was writing.
-    fn remove_temporaries(&self) -> Result<()> {
+    /// Removes what a killed program left of files it was writing; would take the files of one that
+    /// still runs. [`Self::commit`] does so too.
+    ///
+    /// # Errors
+    /// [`Error::Io`] within [`Error::In`].
+    pub fn remove_temporaries(&self) -> Result<()> {
+        self.remove_temporary_files().map_err(|error| error.in_file(&self.work))
+    }
+
+    fn remove_temporary_files(&self) -> Result<()> {
         let entries = fs::read_dir(&self.work).map_err(Error::io("list the folder"))?;
         for entry in entries {
             let entry = entry.map_err(Error::io("list the folder"))?;
@@ -326,6 +333,10 @@ mod tests {
         fs::write(dir.path(".embex-killed.tmp"), "half").unwrap();
         drop(dir);
         let dir = AtomicDir::resume(&target, Existing::Refuse).unwrap().unwrap();
+        assert!(dir.path(".embex-killed.tmp").exists(), "who writes it may be alive");
+        dir.remove_temporaries().unwrap();
+        assert!(!dir.path(".embex-killed.tmp").exists());
+        fs::write(dir.path(".embex-killed.tmp"), "half").unwrap();
         assert_eq!(dir.commit().unwrap(), target);
         assert_eq!(names(folder.path()), ["run"]);
         assert_eq!(names(&target), ["a.txt"]);
