@@ -35,6 +35,8 @@ mod explained;
 mod fit;
 pub mod importance;
 pub mod init;
+#[cfg(all(debug_assertions, not(test)))]
+mod instances;
 mod lanes;
 mod neighbours;
 pub mod optimizer;

@@ -238,7 +238,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     let mut top = None;
     if let (Some(shown), Some(asked)) = (found.sensitivities, &settings.explain.attribution) {
         let loadings = components.as_ref().map(|c| &c.pca.loadings);
-        top = shown.top.as_ref().map(|top| listed(top, LayerKind::Attribution));
+        top = shown.top.as_ref().map(|top| listed(top, &shown.unusable, LayerKind::Attribution));
         page.layers.push(attribution(shown, asked, loadings)?);
     }
     if let Some(charges) = found.importance.as_mut().and_then(explain::point_importance) {
@@ -286,15 +286,19 @@ fn top_by_importance(charges: &Rows<f32>, count: usize) -> Result<Option<TopFeat
         return Ok(None);
     }
     let top = summary::TopFeatures::of_rows(charges.as_mat(), count, Order::Largest)?;
-    Ok(Some(listed(&top, LayerKind::Importance)))
+    Ok(Some(listed(&top, &[], LayerKind::Importance)))
 }
 
-/// As the page lists them.
-fn listed(top: &summary::TopFeatures, kind: LayerKind) -> TopFeatures {
+/// As the page lists them: nothing for points whose values say nothing.
+fn listed(top: &summary::TopFeatures, unusable: &[u32], kind: LayerKind) -> TopFeatures {
     let mut listed = TopFeatures { k: top.count(), kind: Some(kind), ..TopFeatures::default() };
     for i in 0..top.n_rows() {
         listed.features.extend_from_slice(top.features(i));
         listed.values.extend(top.values(i).iter().map(|&value| value as f32));
+    }
+    for &i in unusable {
+        let list = i as usize * listed.k..(i as usize + 1) * listed.k;
+        listed.features[list].fill(TopFeatures::NONE);
     }
     listed
 }
@@ -318,4 +322,18 @@ fn matrix<S: Real + Into<f64>>(rows: Rows<S>) -> Result<Matrix<S>> {
 fn file_name(source: &str) -> &str {
     let name = std::path::Path::new(source).file_name();
     name.and_then(|name| name.to_str()).unwrap_or(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embex_linalg::faer::mat;
+
+    #[test]
+    fn points_that_say_nothing_have_no_list() {
+        let values = mat![[1.0, -2.0, 0.5], [0.0, 0.0, 0.0_f64]];
+        let top = summary::TopFeatures::of_rows(values.as_ref(), 2, Order::LargestSize).unwrap();
+        let listed = listed(&top, &[1], LayerKind::Attribution);
+        assert_eq!(listed.features, [1, 0, TopFeatures::NONE, TopFeatures::NONE]);
+    }
 }

@@ -38,6 +38,8 @@ pub(super) struct Sensitivities {
     pub(super) norm_left_out: Vec<usize>,
     /// The first features of each point, where asked for.
     pub(super) top: Option<TopFeatures>,
+    /// Points whose values, and lists with them, say nothing.
+    pub(super) unusable: Vec<u32>,
     /// Of the axes, then of the scalar, at every step.
     pub(super) diagnostics: Vec<StepDiagnostics>,
 }
@@ -152,6 +154,7 @@ fn first<T: Stored>(
         left_out: means.left_out,
         norm_left_out: norm.left_out,
         top: kept.top,
+        unusable: scalar.unwrap_or(axes).unusable(),
         diagnostics: Vec::new(),
     })
 }

@@ -243,7 +243,7 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
     seeds: &[T],
 ) -> Vec<Rowset<'w, T, C, K>> {
     let n = edges.starts.len() - 1;
-    let mut rows = super::coefficients::split_rows(weights, &edges.starts, K).into_iter();
+    let mut rows = super::rows_of::split_rows(weights, &edges.starts, K).into_iter();
     let seed = |i: usize| -> [[T; C]; K] {
         std::array::from_fn(|k| std::array::from_fn(|c| seeds[(i * K + k) * C + c]))
     };

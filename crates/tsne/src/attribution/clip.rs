@@ -8,10 +8,10 @@ use embex_linalg::faer::MatRef;
 use embex_linalg::{Real, Rows};
 use rayon::prelude::*;
 
-use super::coefficients::RowsOf;
 use super::dp::{AffinityDerivative, DpIndex};
 use super::params::AttributeParams;
 use super::project::unit_rows;
+use super::rows_of::RowsOf;
 use super::rule::{DpForm, Rule, StepFactors};
 use super::small::Square;
 use crate::affinity::Affinities;

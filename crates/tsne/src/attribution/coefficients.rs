@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::dp::{AffinityDerivative, DpScratch};
 use super::panel::{Panel, Panels, PerRow, Tile};
+use super::rows_of::{RowsOf, split_rows};
 use crate::{Error, Result};
 
 /// Weights w such that the attribution of point i is Σ_j w_ij (x_i − x_j) / unit².
@@ -232,58 +233,4 @@ impl<T: Real> WithSimd for Load<'_, T> {
 /// infinities are out of range.
 pub(crate) fn in_range<T: Real>(values: &[T]) -> bool {
     values.iter().map(|v| v.abs_()).sum::<T>() <= T::MAX.sqrt_()
-}
-
-/// Rows as slices: borrowed from a row-major view, else copied once.
-pub(crate) enum RowsOf<'a, T> {
-    Borrowed(MatRef<'a, T, usize, usize, isize, embex_linalg::faer::ContiguousFwd>),
-    Owned(Rows<T>),
-}
-
-impl<'a, T: Real> RowsOf<'a, T> {
-    pub(crate) fn new(x: MatRef<'a, T>) -> Self {
-        match x.try_as_row_major() {
-            Some(rows) => Self::Borrowed(rows),
-            None => Self::Owned(Rows::copy_from(x)),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn row(&self, i: usize) -> &[T] {
-        match self {
-            Self::Borrowed(x) => x.row(i).as_slice(),
-            Self::Owned(x) => x.row(i),
-        }
-    }
-
-    pub(crate) fn n_rows(&self) -> usize {
-        match self {
-            Self::Borrowed(x) => x.nrows(),
-            Self::Owned(x) => x.n_rows(),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn n_cols(&self) -> usize {
-        match self {
-            Self::Borrowed(x) => x.ncols(),
-            Self::Owned(x) => x.n_cols(),
-        }
-    }
-}
-
-/// Mutable rows of a ragged array: `width` values per entry.
-pub(crate) fn split_rows<'v, T>(
-    values: &'v mut [T],
-    starts: &[usize],
-    width: usize,
-) -> Vec<(usize, &'v mut [T])> {
-    let mut rest = values;
-    let mut rows = Vec::with_capacity(starts.len() - 1);
-    for (i, pair) in starts.windows(2).enumerate() {
-        let (row, tail) = rest.split_at_mut((pair[1] - pair[0]) * width);
-        rows.push((i, row));
-        rest = tail;
-    }
-    rows
 }

@@ -16,7 +16,7 @@
 use embex_linalg::Real;
 use rayon::prelude::*;
 
-use super::coefficients::RowsOf;
+use super::rows_of::RowsOf;
 use super::rule::DpForm;
 use crate::affinity::{Affinities, Conditionals};
 use crate::{Error, Result};

@@ -7,7 +7,7 @@
 use embex_linalg::Real;
 use rayon::prelude::*;
 
-use super::coefficients::split_rows;
+use super::rows_of::split_rows;
 use super::rule::{per_z, repulsion_of};
 use super::small::{Kind, Square, pseudo_inverse, smallest};
 use crate::repulsion::RepulsionSums;

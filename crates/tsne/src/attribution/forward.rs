@@ -112,7 +112,7 @@ impl<T: Real, const C: usize> Forward<T, C> {
     /// Σ_c seed_kc F_ijc: per row channels × entries. `seeds` is n × channels × C.
     pub(crate) fn sensitivities(&self, starts: &[usize], seeds: &[T], channels: usize) -> Vec<T> {
         let mut out = vec![T::ZERO; starts[self.n_samples] * channels];
-        let rows = super::coefficients::split_rows(&mut out, starts, channels);
+        let rows = super::rows_of::split_rows(&mut out, starts, channels);
         rows.into_par_iter().for_each(|(i, row)| {
             let block = &self.blocks[i / ROWS];
             let seeds = &seeds[i * channels * C..(i + 1) * channels * C];

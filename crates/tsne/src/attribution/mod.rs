@@ -50,6 +50,7 @@ mod panel;
 mod params;
 mod project;
 mod result;
+mod rows_of;
 mod rule;
 mod run;
 mod small;

@@ -11,7 +11,7 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::coefficients::RowsOf;
+use super::rows_of::RowsOf;
 
 /// Columns of a panel: the sums of a line fill a part of the vector registers.
 pub(crate) const TILE: usize = 64;

@@ -4,10 +4,10 @@ use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Real, Rows};
 use rayon::prelude::*;
 
-use super::coefficients::RowsOf;
 use super::panel::{Panel, Panels, PerRow, TILE, Tile, cut};
 use super::params::Scalar;
 use super::result::Attribution;
+use super::rows_of::RowsOf;
 use crate::{Error, Metric, Result};
 
 /// Rows in a block of [`Attribution::project_blocks`]; any value gives the same bits.

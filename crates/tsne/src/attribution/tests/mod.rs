@@ -14,8 +14,8 @@ use embex_linalg::seed::stream;
 use embex_trees::Neighbours;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::coefficients::RowsOf;
 use super::dp::{AffinityDerivative, DpIndex};
+use super::rows_of::RowsOf;
 use super::rule::{DpForm, Rule, scrambled_gain};
 use super::small::eigen;
 use super::*;
