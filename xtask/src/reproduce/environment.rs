@@ -20,13 +20,14 @@ pub(crate) fn environment() -> Environment {
     }
 }
 
-/// The commit, marked if tracked files differ from it; `None` outside a repository.
+/// The commit, marked if tracked files but results differ from it; `None` outside a repository.
 fn commit() -> Option<String> {
     let git = |arguments: &[&str]| {
         workspace::output(Command::new("git").current_dir(workspace::root()).args(arguments)).ok()
     };
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned();
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let changed =
+        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"])?;
     Some(if changed.trim().is_empty() { commit } else { commit + ", with changes" })
 }
 
