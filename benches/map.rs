@@ -50,7 +50,11 @@ pub(crate) fn step(c: &mut Criterion) {
     group.sample_size(10);
     for n in [2_000, 5_000] {
         let x = clusters(n, 20, 10, 6.0, SEED).x;
-        let params = TsneParams::default().with_method(Method::BarnesHut).with_n_iter(usize::MAX);
+        let params = TsneParams::default()
+            .with_method(Method::BarnesHut)
+            .with_n_iter(usize::MAX)
+            .with_n_iter_without_progress(usize::MAX)
+            .with_min_grad_norm(0.0);
         let budget = MemoryBudget::default();
         let p = params.affinities(x.as_ref(), &mut Silent, budget).expect("bench input");
         let mut run = Optimizer::new(&p, &params, map_like(n)).expect("bench input");
