@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::claims::Estimate;
 use crate::text;
 
 /// One entry of a table.
@@ -25,6 +26,17 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Mean and standard deviation of repetitions; blank without any. A spread of the size of
+    /// rounding is 0.
+    pub fn mean_sd(values: &[f64]) -> Self {
+        let shown = |sd: f64, mean: f64| if sd < 1e-12 * mean.abs() { 0.0 } else { sd };
+        Estimate::of(values).map_or(Self::Blank, |e| Self::MeanSd {
+            mean: e.mean,
+            sd: e.sd.map_or(f64::NAN, |sd| shown(sd, e.mean)),
+            n: e.n,
+        })
+    }
+
     /// For people.
     pub fn show(&self) -> String {
         match self {

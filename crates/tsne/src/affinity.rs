@@ -9,6 +9,9 @@ use crate::bandwidth::conditional_row;
 use crate::step::Edges;
 use crate::{Error, Recall, Result};
 
+/// Variances of D below this share of D̄² count as none; rounding leaves a share near 1e-32.
+const NO_VARIANCE: f64 = 1e-24;
+
 /// Rows per task.
 const ROWS: usize = 64;
 
@@ -67,6 +70,17 @@ impl Conditionals {
     /// Neighbour lists with squared distances.
     pub const fn neighbours(&self) -> &Neighbours {
         &self.neighbours
+    }
+
+    /// D̄_i and 1 / Var_i(D) under p_{·|i}, with D_ij = |x_i − x_j|².
+    ///
+    /// The latter is 0 if all neighbours lie at one distance: then the affinities do not depend on β.
+    pub(crate) fn moments(&self, i: usize) -> (f64, f64) {
+        let (p, dist_sq) = (self.row(i), self.neighbours.dist_sq(i));
+        let mean: f64 = p.iter().zip(dist_sq).map(|(p, d)| p * d).sum();
+        let variance: f64 = p.iter().zip(dist_sq).map(|(p, d)| p * (d - mean) * (d - mean)).sum();
+        let usable = variance > NO_VARIANCE * mean * mean && (1.0 / variance).is_finite();
+        (mean, if usable { 1.0 / variance } else { 0.0 })
     }
 
     /// p_{j|i} of row `i`, in the order of its neighbour list.

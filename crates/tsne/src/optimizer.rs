@@ -363,7 +363,7 @@ impl<'a, T: Real, const C: usize> Optimizer<'a, T, C> {
     }
 
     fn check_spread(&self, least: f64) -> Result<()> {
-        let spread = spread(&self.y);
+        let spread = extent(&self.y);
         if spread >= least {
             Ok(())
         } else {
@@ -454,14 +454,14 @@ fn least_spread<T: Real>() -> f64 {
 }
 
 /// Largest extent of the map along an axis.
-pub(crate) fn spread<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
-    let extent = |c: usize| {
+pub(crate) fn extent<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
+    let along = |c: usize| {
         let values = y.iter().map(|y| y[c].to_f64());
         let (low, high) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         high - low
     };
-    (0..C).map(extent).fold(0.0, f64::max)
+    (0..C).map(along).fold(0.0, f64::max)
 }
 
 fn to_points<T: Real, const C: usize>(flat: &[T]) -> Vec<[T; C]> {

@@ -243,7 +243,7 @@ impl<'a, const C: usize> Target<'a, C> {
             sources.push(y, 1.0);
         }
         sources.pad();
-        let least_step = params.tolerance * crate::optimizer::spread(map);
+        let least_step = params.tolerance * crate::optimizer::extent(map);
         Self { params, map, sources, least_step, arch: Arch::new() }
     }
 

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use embex_linalg::faer::MatRef;
 use embex_linalg::progress::Silent;
-use embex_linalg::stats::{column_means, column_variances};
 use embex_linalg::{MemoryBudget, Rows, seed};
 use embex_tsne::attribution::{
     AttributeParams, Attribution, Attributor, Derivative, Finished, Formula, Scalar,
 };
 use embex_tsne::importance::{FeatureSets, FeatureSpace, ImportanceParams, Occlusion};
 use embex_tsne::step::StepObserver;
-use embex_tsne::summary::{GroupMeans, Groups, Means};
+use embex_tsne::summary::{Contrast, GroupMeans, Groups, Means};
 use embex_tsne::{Affinities, Optimizer, TsneParams, init};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -35,6 +34,8 @@ pub(super) struct Explained {
     pub(super) kl: f64,
     /// Share of affinity between different classes.
     pub(super) across: f64,
+    /// Share of affinity between the first half of the classes and the second.
+    pub(super) across_halves: f64,
     /// Share of the corrected recursion's point-updates that its step limit shortened.
     pub(super) limited: f64,
     /// Share of the published attributions beyond ±1, which the paper clips.
@@ -49,6 +50,8 @@ pub(super) struct Case<'a> {
     pub(super) x: MatRef<'a, f64>,
     pub(super) labels: &'a [usize],
     pub(super) n_classes: usize,
+    /// Seed of the data.
+    pub(super) dataset: u64,
     pub(super) params: &'a TsneParams,
 }
 
@@ -91,7 +94,8 @@ pub(super) fn explain(case: Case<'_>) -> anyhow::Result<Explained> {
         scores,
         signed,
         kl: run.kl,
-        across: across(&affinities, case.labels),
+        across: across(&affinities, |i| case.labels[i]),
+        across_halves: across(&affinities, |i| case.labels[i] / case.n_classes.div_ceil(2)),
         limited: run.corrected.diagnostics.limited as f64
             / (x.n_rows() * run.corrected.step) as f64,
         beyond_one: beyond as f64 / published.as_slice().len() as f64,
@@ -194,25 +198,40 @@ fn importance(case: Case<'_>, y: &[[f32; 2]], sets: FeatureSets) -> anyhow::Resu
 /// What needs no map: difference of means in standard deviations, variance, chance.
 fn baselines(case: Case<'_>, scores: &mut BTreeMap<String, Scores>) -> anyhow::Result<()> {
     let d = case.x.ncols();
-    let mean = column_means(case.x)?;
-    let variance = column_variances(case.x, 0)?;
-    let classes = listed(&class_means(&Rows::convert_from(case.x), case, &[])?.signed);
-    let difference = |class: &Vec<f64>| -> Vec<f64> {
-        (0..d).map(|f| (class[f] - mean[f]).abs() / variance[f].sqrt()).collect()
-    };
-    scores.insert("mean_difference".to_owned(), classes.iter().map(difference).collect());
-    scores.insert("variance".to_owned(), vec![variance; case.n_classes]);
-    let mut rng = seed::stream(case.params.seed, "random ranking", 0);
+    let contrast = Contrast::new(case.x, &case.classes()?)?;
+    scores.insert("mean_difference".to_owned(), listed(&contrast.standardised));
+    scores.insert("variance".to_owned(), vec![contrast.variance; case.n_classes]);
+    let mut rng = seed::stream(case.dataset, "random ranking", case.params.seed);
     let random = (0..case.n_classes).map(|_| (0..d).map(|_| rng.random()).collect()).collect();
     scores.insert("random".to_owned(), random);
     Ok(())
 }
 
-/// Share of P between samples of different classes.
-fn across(affinities: &Affinities, labels: &[usize]) -> f64 {
-    embex_linalg::ordered_sum(labels.len(), |i| {
+/// Share of P between samples of different parts.
+fn across(affinities: &Affinities, part: impl Fn(usize) -> usize + Sync) -> f64 {
+    embex_linalg::ordered_sum(affinities.n_samples(), |i| {
         let (columns, p) = affinities.row(i);
-        let crosses = |&(&j, _): &(&u32, &f64)| labels[j as usize] != labels[i];
+        let crosses = |&(&j, _): &(&u32, &f64)| part(j as usize) != part(i);
         columns.iter().zip(p).filter(crosses).map(|(_, &p)| p).sum()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_another_for_every_data_set_and_start() {
+        let bed = embex_testkit::nested_clusters(40, 10, 6.0, 3.0, 1);
+        let random = |dataset, start| {
+            let params = TsneParams::default().with_seed(start);
+            let (x, labels) = (bed.x.as_ref(), &bed.labels[..]);
+            let case = Case { x, labels, n_classes: 4, dataset, params: &params };
+            let mut scores = BTreeMap::new();
+            baselines(case, &mut scores).unwrap();
+            scores.remove("random").unwrap()
+        };
+        assert_eq!(random(0, 0), random(0, 0));
+        assert!(random(0, 0) != random(1, 0) && random(0, 0) != random(0, 1));
+    }
 }

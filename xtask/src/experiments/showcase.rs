@@ -10,7 +10,7 @@ use embex_report::plot::ScatterMap;
 use embex_report::{Entry, Figure, Section, Table, text};
 use embex_tsne::summary::TopFeatures;
 
-use self::ranking::{ANSWERS, TOP, interval, mean_sd};
+use self::ranking::{ANSWERS, TOP, interval};
 use self::told::{CORRELATED, Config, Data, NEIGHBOURS, Told, tell};
 use crate::reproduce::{Cell, Context, Experiment, Findings, KERNELS};
 
@@ -243,12 +243,12 @@ fn maps(studies: &[&Study]) -> Table {
             (study.data.labels.len() as f64).into(),
             (study.data.features.len() as f64).into(),
             (study.cells.len() as f64).into(),
-            mean_sd(&kl),
+            Entry::mean_sd(&kl),
             interval(&kl),
-            mean_sd(&kept),
+            Entry::mean_sd(&kept),
             interval(&kept),
             study.cells[0].value.saturation.across.into(),
-            mean_sd(&study.each(|told| told.limited)),
+            Entry::mean_sd(&study.each(|told| told.limited)),
         ]);
     }
     table
@@ -270,7 +270,7 @@ fn overlaps(studies: &[&Study]) -> anyhow::Result<Table> {
                     study.name().into(),
                     (*title).into(),
                     (*other).into(),
-                    mean_sd(&shared),
+                    Entry::mean_sd(&shared),
                     interval(&shared),
                     chance.clone(),
                 ]);
@@ -278,7 +278,7 @@ fn overlaps(studies: &[&Study]) -> anyhow::Result<Table> {
         }
         for (of_answer, (_, _, title)) in tops.iter().zip(ANSWERS).take(ANSWERS.len() - 1) {
             let row = [study.name().into(), title.into(), "itself, from another start".into()];
-            let end = [mean_sd(&between_starts(of_answer)), Entry::Blank, chance.clone()];
+            let end = [Entry::mean_sd(&between_starts(of_answer)), Entry::Blank, chance.clone()];
             table.push(row.into_iter().chain(end));
         }
     }

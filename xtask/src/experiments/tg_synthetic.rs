@@ -141,6 +141,7 @@ fn explain_bed(config: &Config) -> anyhow::Result<Explained> {
         x: bed.x.as_ref(),
         labels: &bed.labels,
         n_classes: bed.relevant.len(),
+        dataset: config.dataset,
         params: &params,
     })?;
     if config.bed != FIGURE_BED {
@@ -198,7 +199,7 @@ impl Study<'_> {
             let mut row = vec![at.0.clone().into(), (at.1 as f64).into()];
             row.push((self.of(&at).count() as f64).into());
             row.extend(METHODS.iter().map(|(method, _)| {
-                mean_sd(&found[method].values().flatten().copied().collect::<Vec<_>>())
+                Entry::mean_sd(&found[method].values().flatten().copied().collect::<Vec<_>>())
             }));
             table.push(row);
             if found["random"].len() >= DATASETS_TO_TELL {
@@ -305,8 +306,8 @@ impl Study<'_> {
             bed.into(),
             ((class + 1) as f64).into(),
             formula.into(),
-            mean_sd(&signal),
-            mean_sd(&other),
+            Entry::mean_sd(&signal),
+            Entry::mean_sd(&other),
             p.into(),
         ])
     }
@@ -339,7 +340,7 @@ impl Study<'_> {
                     );
                     ratios.push(ratio);
                 }
-                row.push(mean_sd(&ratios));
+                row.push(Entry::mean_sd(&ratios));
             }
             table.push(row);
         }
@@ -352,6 +353,7 @@ impl Study<'_> {
             "bed",
             "n",
             "affinity across classes",
+            "affinity across feature 1's gap",
             "steps shortened (share)",
             "published beyond ±1 (share)",
             "KL",
@@ -359,12 +361,13 @@ impl Study<'_> {
         let mut table = Table::new("Where derivatives are blind or unstable", &columns);
         for at in self.beds() {
             let column = |get: fn(&Explained) -> f64| {
-                mean_sd(&self.of(&at).map(|(_, cell)| get(&cell.value)).collect::<Vec<_>>())
+                Entry::mean_sd(&self.of(&at).map(|(_, cell)| get(&cell.value)).collect::<Vec<_>>())
             };
             table.push([
                 at.0.clone().into(),
                 (at.1 as f64).into(),
                 column(|e| e.across),
+                column(|e| e.across_halves),
                 column(|e| e.limited),
                 column(|e| e.beyond_one),
                 column(|e| e.kl),
@@ -473,12 +476,4 @@ fn first_over_second(scores: &Scores) -> f64 {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn mean_sd(values: &[f64]) -> Entry {
-    Estimate::of(values).map_or(Entry::Blank, |e| Entry::MeanSd {
-        mean: e.mean,
-        sd: e.sd.unwrap_or(f64::NAN),
-        n: e.n,
-    })
 }

@@ -27,12 +27,6 @@ const ABSENT: u32 = u32::MAX;
 /// Powers of two up to this one have inverses in single precision.
 const LARGEST_EXPONENT: f64 = 126.0;
 
-/// Variances of D below this share of D̄² count as none: all neighbours at one distance.
-///
-/// Then the affinities do not depend on β, and dβ is left out. Rounding leaves a share near
-/// 1e-32.
-const NO_VARIANCE: f64 = 1e-24;
-
 /// Where the conditional affinities of each entry of P are, and moments of each row.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -75,7 +69,7 @@ impl DpIndex {
         let n = affinities.starts.len() - 1;
         let slot = slots(affinities, conditionals);
         let mirror = mirrors(affinities);
-        let moments = (0..n).into_par_iter().map(|i| moments_of(conditionals, i)).collect();
+        let moments = (0..n).into_par_iter().map(|i| conditionals.moments(i)).collect();
         Ok(Self { form, slot, mirror, moments })
     }
 }
@@ -245,15 +239,4 @@ fn mirrors(affinities: &Affinities) -> Vec<usize> {
         at
     };
     affinities.columns.iter().map(mirror).collect()
-}
-
-/// D̄_i and 1 / Var_i(D) under p_{·|i}.
-fn moments_of(conditionals: &Conditionals, i: usize) -> (f64, f64) {
-    let k = conditionals.neighbours.k();
-    let p = &conditionals.p[i * k..(i + 1) * k];
-    let dist = conditionals.neighbours.dist_sq(i);
-    let mean: f64 = p.iter().zip(dist).map(|(p, d)| p * d).sum();
-    let variance: f64 = p.iter().zip(dist).map(|(p, d)| p * (d - mean) * (d - mean)).sum();
-    let usable = variance > NO_VARIANCE * mean * mean && (1.0 / variance).is_finite();
-    (mean, if usable { 1.0 / variance } else { 0.0 })
 }

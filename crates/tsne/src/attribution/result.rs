@@ -226,7 +226,7 @@ fn unstable<T: Real>(coefficients: &Coefficients<T>) -> Vec<u32> {
 }
 
 /// Root mean square distance from the mean.
-pub(crate) fn spread<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
+pub(crate) fn rms_spread<T: Real, const C: usize>(y: &[[T; C]]) -> f64 {
     let n = y.len().max(1) as f64;
     let variance = |c: usize| {
         let mean = embex_linalg::ordered_sum(y.len(), |i| y[i][c].to_f64()) / n;

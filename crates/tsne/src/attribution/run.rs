@@ -10,7 +10,7 @@ use super::dp::{AffinityDerivative, DpIndex};
 use super::fixed_point::{fixed_point, stability};
 use super::forward::Forward;
 use super::params::{AttributeParams, Derivative};
-use super::result::{Attribution, COLLAPSED, Diagnostics, spread};
+use super::result::{Attribution, COLLAPSED, Diagnostics, rms_spread};
 use super::rule::{DpForm, Rule};
 use crate::affinity::Affinities;
 use crate::repulsion::RepulsionSums;
@@ -250,7 +250,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
         let diagnostics = Diagnostics {
             indefinite: found.indefinite,
             singular: found.singular,
-            spread: spread(f.y),
+            spread: rms_spread(f.y),
             ..Diagnostics::default()
         };
         Ok(Seen {
@@ -315,7 +315,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
             _ => sweep::<T, C, C>(trajectory, step.edges, rule, &seeds),
         };
         let Swept { weights, transfer, stability, limited } = swept;
-        let spread = spread(step.y_next);
+        let spread = rms_spread(step.y_next);
         Seen {
             step: trajectory.target(),
             map: step.y_next.concat(),
@@ -341,7 +341,7 @@ impl<T: Real, const C: usize> Attributor<T, C> {
                 limited: forward.limited(),
                 clipped: forward.clipped(),
                 explicit_points: explicit.len() as u64,
-                spread: spread(y),
+                spread: rms_spread(y),
                 ..Diagnostics::default()
             },
             explicit,

@@ -9,9 +9,6 @@ use crate::affinity::{Conditionals, Directed, merge};
 use crate::attribution::{Bandwidth, Coefficients};
 use crate::{Affinities, Error, Result};
 
-/// Variances of D below this share of D̄² count as none: all neighbours at one distance.
-const NO_VARIANCE: f64 = 1e-24;
-
 /// ∂KL(P‖Q)/∂x_i at a fixed map, as weights: ∂KL/∂x_i = Σ_j w_ij (x_i − x_j).
 ///
 /// At a rest point of the optimiser the total derivative of KL is this partial one. With
@@ -92,15 +89,14 @@ fn directed_row(
         if p > 0.0 { (p * map.inverse_q(i, j as usize)).ln() } else { 0.0 } // p ln p → 0
     };
     let surprises: Vec<f64> = indices.iter().map(surprise).collect();
-    let mean = |values: &[f64]| -> f64 { p.iter().zip(values).map(|(p, v)| p * v).sum() };
-    let (mean_l, mean_d) = (mean(&surprises), mean(dist_sq));
-    let (mut covariance, mut variance) = (0.0, 0.0);
-    for ((p, l), d) in p.iter().zip(&surprises).zip(dist_sq) {
-        covariance += p * (l - mean_l) * (d - mean_d);
-        variance += p * (d - mean_d) * (d - mean_d);
-    }
-    let follows = bandwidth == Bandwidth::Aware && variance > NO_VARIANCE * mean_d * mean_d;
-    let slope = if follows { covariance / variance } else { 0.0 };
+    let mean_l: f64 = p.iter().zip(&surprises).map(|(p, l)| p * l).sum();
+    let (mean_d, inverse_variance) = conditionals.moments(i);
+    let together = |((p, l), d): ((&f64, &f64), &f64)| p * (l - mean_l) * (d - mean_d);
+    let covariance: f64 = p.iter().zip(&surprises).zip(dist_sq).map(together).sum();
+    let slope = match bandwidth {
+        Bandwidth::Aware => covariance * inverse_variance,
+        Bandwidth::Fixed => 0.0,
+    };
     let beta = conditionals.beta()[i];
     let mut row: Vec<(u32, f64)> = (0..indices.len())
         .map(|t| {

@@ -8,7 +8,7 @@ use embex_report::plot::{Axis, BarChart, BarSeries};
 use embex_report::{Entry, Estimate, Figure, Table};
 
 use super::Study;
-use super::ranking::{self, ANSWERS, TOP, interval, mean_sd};
+use super::ranking::{self, ANSWERS, TOP, interval};
 use super::told::{CORRELATED, Data};
 use crate::reproduce::Findings;
 
@@ -195,7 +195,7 @@ impl Markers {
         let mut table = Table::new(title, &columns);
         for marker in &self.present {
             let start = [Entry::Text(marker.group.clone()), marker.gene.into()];
-            table.push(start.into_iter().chain(marker.ranks.iter().map(|of| mean_sd(of))));
+            table.push(start.into_iter().chain(marker.ranks.iter().map(|of| Entry::mean_sd(of))));
         }
         table
     }
@@ -208,9 +208,9 @@ impl Markers {
         let mut table = Table::new(title, &columns);
         for (answer, (_, _, title)) in ANSWERS.iter().enumerate() {
             let (hits, auroc) = (self.hits(answer), self.mean_auroc(answer));
-            let of = [mean_sd(&hits), interval(&hits), count.into()];
+            let of = [Entry::mean_sd(&hits), interval(&hits), count.into()];
             let row = std::iter::once((*title).into()).chain(of);
-            table.push(row.chain([mean_sd(&auroc), interval(&auroc)]));
+            table.push(row.chain([Entry::mean_sd(&auroc), interval(&auroc)]));
         }
         table
     }
@@ -221,7 +221,7 @@ impl Markers {
         columns.extend(ANSWERS.iter().map(|answer| answer.2));
         let mut table = Table::new(title, &columns);
         for (at, (g, _)) in self.aurocs[0].iter().enumerate() {
-            let of_answers = self.aurocs.iter().map(|of_types| mean_sd(&of_types[at].1));
+            let of_answers = self.aurocs.iter().map(|of_types| Entry::mean_sd(&of_types[at].1));
             let name = study.data.groups[*g].as_str().into();
             table.push(std::iter::once(name).chain(of_answers));
         }

@@ -76,16 +76,6 @@ pub(super) fn descending_ranks(row: &[f64]) -> anyhow::Result<Vec<f64>> {
     Ok(ranks(&negated)?)
 }
 
-/// Mean and standard deviation for a table; a deviation of rounding size is 0.
-pub(super) fn mean_sd(values: &[f64]) -> Entry {
-    let shown = |sd: f64, mean: f64| if sd < 1e-12 * mean.abs() { 0.0 } else { sd };
-    Estimate::of(values).map_or(Entry::Blank, |e| Entry::MeanSd {
-        mean: e.mean,
-        sd: e.sd.map_or(f64::NAN, |sd| shown(sd, e.mean)),
-        n: e.n,
-    })
-}
-
 /// The 95 % interval of the mean for a table; blank for a single value.
 pub(super) fn interval(values: &[f64]) -> Entry {
     Estimate::of(values).and_then(|e| e.interval).map_or(Entry::Blank, |(low, high)| {

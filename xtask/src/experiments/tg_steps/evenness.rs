@@ -1,7 +1,7 @@
 //! How evenly attributions lie over features, and what the figure shows.
 
 use embex_report::plot::{Axis, LineChart, Series};
-use embex_report::{Entry, Estimate, Figure, Table};
+use embex_report::{Entry, Figure, Table};
 
 use super::{BySteps, Config, END, EVERY, FORMULAS, Followed, LAST, Names};
 use crate::reproduce::{Cell, Findings};
@@ -106,8 +106,9 @@ const fn look(step: usize) -> usize {
 }
 
 fn row(config: &Config, formula: &str, measured: &[Measured]) -> Vec<Entry> {
-    let of =
-        |get: &dyn Fn(&Measured) -> f64| mean_sd(&measured.iter().map(get).collect::<Vec<_>>());
+    let of = |get: &dyn Fn(&Measured) -> f64| {
+        Entry::mean_sd(&measured.iter().map(get).collect::<Vec<_>>())
+    };
     let relevant: Option<Vec<f64>> = measured.iter().map(|m| m.relevant_first).collect();
     vec![
         config.data.as_str().into(),
@@ -119,17 +120,9 @@ fn row(config: &Config, formula: &str, measured: &[Measured]) -> Vec<Entry> {
         of(&|m| m.evenness[2]),
         of(&Measured::before),
         of(&Measured::after),
-        relevant.map_or(Entry::Blank, |values| mean_sd(&values)),
+        relevant.map_or(Entry::Blank, |values| Entry::mean_sd(&values)),
         of(&|m| m.beyond_one),
     ]
-}
-
-fn mean_sd(values: &[f64]) -> Entry {
-    Estimate::of(values).map_or(Entry::Blank, |e| Entry::MeanSd {
-        mean: e.mean,
-        sd: e.sd.unwrap_or(f64::NAN),
-        n: e.n,
-    })
 }
 
 /// Entropy of the features' shares over that of equal shares; 1 where nothing is attributed.
