@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use embex_io::ErrorClass;
 
+use crate::pipeline::folder::SETTINGS;
+
 /// Why the program stops early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -29,13 +31,20 @@ pub(crate) enum Error {
     /// The command line asks for something that cannot be.
     #[error("{0}")]
     Usage(String),
-    /// An entry of the matrix is too large for the run's number type.
-    #[error("the value at row {row}, column {col} is {value:e}, beyond single precision")]
+    /// A prepared feature is too large for the files and the page, whatever the run's precision.
+    #[error(
+        "{input}: the value at row {}, column {}{} is {value:e}, beyond single precision",
+        row + 1, col + 1, in_brackets(name.as_ref())
+    )]
     BeyondSingle {
+        /// As on the command line.
+        input: String,
         /// Row, from 0.
         row: usize,
         /// Column, from 0.
         col: usize,
+        /// Name of the column, where the input has names.
+        name: Option<String>,
         /// The entry.
         value: f64,
     },
@@ -80,6 +89,9 @@ pub(crate) enum Error {
         /// What the system said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Nobody reads standard output any more, as in `embex info … | head -1`.
+    #[error("nobody reads standard output")]
+    Closed,
     /// The user stopped the run.
     #[error("interrupted; a checkpoint is in {}", .0.display())]
     Interrupted(PathBuf),
@@ -101,7 +113,8 @@ impl Error {
             },
             Self::Memory { .. } => 4,
             Self::Report(
-                embex_report::Error::Missing { .. }
+                embex_report::Error::NotAFolder { .. }
+                | embex_report::Error::Missing { .. }
                 | embex_report::Error::Damaged { .. }
                 | embex_report::Error::Write(_)
                 | embex_report::Error::Io(_),
@@ -110,6 +123,7 @@ impl Error {
             | Self::Busy(_)
             | Self::System { .. } => 5,
             Self::Interrupted(_) => 130,
+            Self::Closed => 141,
             error if error.is_setting() => 2,
             _ => 3,
         }
@@ -127,12 +141,21 @@ impl Error {
             Self::Tsne(embex_tsne::Error::Perplexity { .. }) => {
                 Some("a smaller --perplexity suits fewer samples")
             }
-            Self::BeyondSingle { .. } => Some("--precision f64 can hold it"),
+            Self::BeyondSingle { .. } => Some(
+                "use --scale, or give the column in other units: files and page keep features in \
+                 single precision whatever --precision is",
+            ),
             Self::Memory { .. } => Some(
                 "see --dry-run; --pca, --top-variable, --no-importance and --precision f32 need less",
             ),
             Self::Damaged { path, .. } if path.extension().is_some_and(|e| e == "checkpoint") => {
                 Some("remove that file to do its stage again, with --resume")
+            }
+            Self::Damaged { path, .. } if path.ends_with(SETTINGS) => {
+                Some("begin anew with --force: what its run was asked for is lost")
+            }
+            Self::Tsne(embex_tsne::Error::Diverged { .. }) => {
+                Some("a smaller --exaggeration, or a smaller --learning-rate, makes smaller steps")
             }
             Self::OtherRun { .. } => Some("repeat its settings, or begin anew with --force"),
             Self::Interrupted(_) => Some("go on with the same command and --resume"),
@@ -146,10 +169,40 @@ impl Error {
         matches!(
             self,
             Self::Interrupted(_)
+                | Self::Closed
                 | Self::Linalg(Cancelled)
                 | Self::Trees(embex_trees::Error::Cancelled)
                 | Self::Tsne(embex_tsne::Error::Input(Cancelled))
         )
+    }
+
+    /// In the words of the command line: a setting is named by its option, and a place in `input`
+    /// counts from 1.
+    pub(crate) fn in_words_of(self, input: &str) -> Self {
+        use embex_linalg::Error::{NegativeCount, NotFinite, Setting, ZeroTotal};
+        let at = |row: usize, col: usize| format!("row {}, column {}", row + 1, col + 1);
+        let words = match &self {
+            Self::Tsne(embex_tsne::Error::ZeroRow { row })
+            | Self::Trees(embex_trees::Error::ZeroRow { row }) => {
+                format!("row {} is zero, which has no direction for the cosine metric", row + 1)
+            }
+            Self::Linalg(error) | Self::Tsne(embex_tsne::Error::Input(error)) => match error {
+                Setting { name, value, expected } => {
+                    let option = option_of(name);
+                    return Self::Usage(format!("{option} is {value}, must be {expected}"));
+                }
+                &NotFinite { row, col, value } => {
+                    format!("the value at {} is {value}, not a finite number", at(row, col))
+                }
+                &NegativeCount { row, col, value } => {
+                    format!("the count at {} is {value}, below 0", at(row, col))
+                }
+                ZeroTotal { row } => format!("the counts of row {} sum to 0", row + 1),
+                _ => return self,
+            },
+            _ => return self,
+        };
+        Self::Input(format!("{input}: {words}"))
     }
 
     /// Whether a setting is out of its range, which is a matter of the command line.
@@ -162,6 +215,20 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// The option that gives a setting of the libraries.
+fn option_of(setting: &str) -> String {
+    match setting {
+        "n_components" => "--axes".to_owned(),
+        "target total" => "--normalize-total".to_owned(),
+        name => format!("--{}", name.replace('_', "-")),
+    }
+}
+
+/// A name after what it names.
+fn in_brackets(name: Option<&String>) -> String {
+    name.map_or_else(String::new, |name| format!(" ({name})"))
 }
 
 fn io_hint(error: &embex_io::Error) -> Option<&'static str> {

@@ -2,7 +2,6 @@
 //!
 //! No algorithm lives here. `embex tsne` runs the stages of [`pipeline`] one after another, each
 //! of which leaves a checkpoint; the result folder appears when it is complete.
-#![allow(clippy::print_stderr, reason = "a program talks to its user")]
 
 mod args;
 mod exit;
@@ -53,18 +52,26 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = progress::line("error", fields); // the code below still says that it failed
     }
     let printed = error.print();
-    if error.use_stderr() || printed.is_err() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    match printed {
+        _ if error.use_stderr() => ExitCode::from(2),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(source) => progress::output_failed(source).exit_code(),
+    }
 }
 
+/// Says what went wrong, unless nobody listens.
 fn fail(error: &Error, output: OutputArgs) -> ExitCode {
+    if matches!(error, Error::Closed) {
+        return error.exit_code();
+    }
     if output.json {
         let fields =
             json!({ "code": error.code(), "message": error.to_string(), "hint": error.hint() });
         let _ = progress::line("error", fields); // the code below still says that it failed
     }
-    eprintln!("error: {error}");
+    progress::say(&format!("error: {error}"));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        progress::say(&format!("hint: {hint}"));
     }
     error.exit_code()
 }

@@ -1,9 +1,9 @@
 //! What the user sees while a run goes on: bars on a terminal, JSON lines, or nothing.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
-use embex_linalg::progress::{Flow, Progress, Update};
+use embex_linalg::progress::{Flow, Progress, Update, report};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ impl Display {
             line(event, fields)
         } else {
             if !self.output.quiet && !words.is_empty() {
-                eprintln!("{words}");
+                say(words);
             }
             Ok(())
         }
@@ -50,6 +50,23 @@ impl Display {
     /// A warning: shown also where nothing else is, unless quiet.
     pub(crate) fn warn(&mut self, words: &str) -> Result<()> {
         self.event("warning", json!({ "message": words }), &format!("warning: {words}"))
+    }
+
+    /// Does work that reports nothing itself, under a spinner that names it.
+    ///
+    /// # Errors
+    /// That of a cancelled work if the user asked to stop before or while it was done.
+    pub(crate) fn spin<R>(&mut self, phase: &str, work: impl FnOnce() -> R) -> Result<R> {
+        report(self, phase, 0, 1, "")?;
+        if let Some(bar) = &self.bar {
+            let style = ProgressStyle::with_template("{prefix:>12} {spinner} {elapsed}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(EVERY);
+        }
+        let done = work();
+        report(self, phase, 1, 1, "")?;
+        self.end_phase();
+        Ok(done)
     }
 
     /// Takes the bar of the last phase away.
@@ -123,8 +140,18 @@ pub(crate) fn line(event: &str, fields: Value) -> Result<()> {
 /// Writes a line to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|source| Error::System {
-        action: "write to standard output",
-        source: source.into(),
-    })
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(output_failed)
+}
+
+/// Writes a line to standard error; if nobody reads it, there is nobody to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Why standard output could not be written.
+pub(crate) fn output_failed(source: std::io::Error) -> Error {
+    match source.kind() {
+        ErrorKind::BrokenPipe => Error::Closed,
+        _ => Error::System { action: "write to standard output", source: source.into() },
+    }
 }

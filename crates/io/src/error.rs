@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 /// What went wrong with a file.
 ///
 /// Lines and columns of text files count from 1, as editors do; rows and columns of a matrix
-/// count from 0, as in the other crates. [`Error::In`] adds the path; [`Error::root`] takes it
+/// count from 0 in the fields, as in the other crates, and from 1 in the words, as the reader
+/// does. [`Error::In`] adds the path; [`Error::root`] takes it
 /// off again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -109,6 +110,18 @@ pub enum Error {
         /// The cell.
         text: String,
     },
+    /// A cell of a table is infinite, or beyond the numbers of double precision.
+    #[error("line {line}, column {column}{}: the value is {text}, not a finite number", named(.name.as_ref()))]
+    NotFiniteCell {
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: usize,
+        /// Name of the column, where there is a header.
+        name: Option<String>,
+        /// The cell.
+        text: String,
+    },
     /// A line has more or fewer cells than the others.
     #[error("line {line} has {got} columns where {expected} are expected")]
     Ragged {
@@ -128,7 +141,7 @@ pub enum Error {
         column: usize,
     },
     /// An entry of the matrix is NaN or infinite.
-    #[error("the value at row {row}, column {col} is {value}, not a finite number")]
+    #[error("the value at row {}, column {} is {value}, not a finite number", row + 1, col + 1)]
     NotFinite {
         /// Row, from 0.
         row: usize,
@@ -156,7 +169,7 @@ pub enum Error {
         n_cols: usize,
     },
     /// A sparse matrix holds an entry twice.
-    #[error("the sparse matrix holds the entry at row {row}, column {col} twice")]
+    #[error("the sparse matrix holds the entry at row {}, column {} twice", row + 1, col + 1)]
     DuplicateEntry {
         /// Row, from 0.
         row: usize,
@@ -231,7 +244,7 @@ pub enum Error {
         expected: usize,
     },
     /// A row has no label.
-    #[error("row {row} has no label")]
+    #[error("row {} has no label", row + 1)]
     NoLabel {
         /// Row, from 0.
         row: usize,

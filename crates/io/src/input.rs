@@ -139,7 +139,7 @@ pub struct Input {
     pub obsm: Vec<Embedding>,
     /// Names of the layers that could have been read in place of the matrix.
     pub layers: Vec<String>,
-    /// What the file holds beside the matrix that could not be read.
+    /// What the file holds beside the matrix that could not be read, and what of it is doubtful.
     pub notes: Vec<String>,
 }
 

@@ -38,6 +38,8 @@ enum Role {
 struct Layout {
     header: Option<Vec<String>>,
     roles: Vec<Role>,
+    /// What the reader should know of how the first line was taken.
+    note: Option<String>,
 }
 
 pub(crate) fn read(
@@ -188,7 +190,15 @@ impl Layout {
         if width > 1 && roles[0] == Role::Value && (unnamed || text) {
             roles[0] = Role::Names;
         }
-        Ok(Self { header, roles })
+        let is_doubtful = options.header.is_none() && header.is_none();
+        let note = sample.filter(|cells| is_doubtful && counts(cells, &roles)).map(|_| {
+            format!(
+                "line {} looks like column numbers, and was read as a sample; --header true takes it \
+                 for names, --header false for a sample without this notice",
+                first.number
+            )
+        });
+        Ok(Self { header, roles, note })
     }
 
     fn name(&self, column: usize) -> Option<String> {
@@ -218,6 +228,16 @@ fn looks_like_names(top: &[String], below: Option<&[String]>) -> bool {
         && below.is_none_or(|below| below.first().is_some_and(|cell| !cell.is_empty()));
     let all_text = top.iter().all(|cell| is_text(cell));
     text_above_number || (empty_corner && top.len() > 1) || all_text
+}
+
+/// Whether the values of a line count the columns, from 0 or from 1.
+fn counts(cells: &[String], roles: &[Role]) -> bool {
+    let values = || cells.iter().zip(roles).filter(|(_, role)| **role == Role::Value);
+    let from = |start: usize| {
+        let numbers = (start..).map(|k| k.to_string());
+        values().zip(numbers).all(|((cell, _), number)| *cell == number)
+    };
+    values().nth(1).is_some() && (from(0) || from(1))
 }
 
 /// Position of a column given by name, or by number where there is no header.
@@ -280,10 +300,14 @@ impl<'a> Body<'a> {
     }
 
     fn value(&self, line: u64, column: usize, text: &str) -> Result<f64> {
-        if let Some(value) = number(text) {
-            return Ok(value);
+        let value = number(text);
+        let (name, text) = match value {
+            Some(value) if value.is_finite() || self.keep_missing => return Ok(value),
+            _ => (self.layout.name(column), shortened(text)),
+        };
+        if value.is_some() {
+            return Err(Error::NotFiniteCell { line, column: column + 1, name, text });
         }
-        let (name, text) = (self.layout.name(column), shortened(text));
         if !is_missing(&text) {
             Err(Error::NotANumber { line, column: column + 1, name, text })
         } else if self.keep_missing {
@@ -306,6 +330,7 @@ impl<'a> Body<'a> {
                 value_columns.iter().map(|&column| header.get(column).cloned()).collect();
         }
         let column = |(name, texts)| Column { name, values: typed(texts) };
+        input.notes.extend(self.layout.note.clone());
         input.obs = self.aside.into_iter().map(column).collect();
         Ok(input)
     }

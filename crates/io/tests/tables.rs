@@ -82,6 +82,18 @@ fn text_is_refused_with_line_column_and_name() {
     assert!(error.to_string().starts_with("line 3, column 2 (b): \"x\" is not a number"));
 }
 
+/// A line that counts the columns may hold their names: the reader of the result is told.
+#[test]
+fn a_first_line_that_counts_the_columns_is_noted() {
+    let notes = |text: &str| read(text).unwrap().notes.len();
+    for noted in ["0,1,2\n5,6,7\n", "1,2\n3,4\n", "0,1\n"] {
+        assert_eq!(notes(noted), 1, "{noted}");
+    }
+    for plain in ["0,2,1\n5,6,7\n", "1\n2\n", ",0,1\nx,5,6\n", "a,b\n0,1\n", "0.0,1.0\n2,3\n"] {
+        assert_eq!(notes(plain), 0, "{plain}");
+    }
+}
+
 #[test]
 fn missing_values_are_refused_or_kept() {
     for word in ["", "NA", "nan", "null", " "] {
@@ -91,7 +103,7 @@ fn missing_values_are_refused_or_kept() {
         let keep = ReadOptions::default().with_missing(Missing::Keep);
         assert!(values(&read_with(&text, &keep).unwrap().matrix)[3].is_nan());
     }
-    assert!(matches!(read("1,2\n3,inf\n"), Err(Error::NotFinite { row: 1, col: 1, .. })));
+    assert!(matches!(read("1,2\n3,inf\n"), Err(Error::NotFiniteCell { line: 2, column: 2, .. })));
 }
 
 #[test]

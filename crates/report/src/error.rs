@@ -96,6 +96,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file where a result folder is expected.
+    #[error("{path:?} is a file; a result folder of embex is expected")]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of a result folder does not hold what it should.
     #[error("{path:?} is damaged: {problem}")]
     Damaged {

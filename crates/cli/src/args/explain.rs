@@ -46,7 +46,8 @@ pub(crate) struct ExplainArgs {
     /// feature in two sets
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_importance", "correlated"])]
     pub(crate) feature_sets: Option<PathBuf>,
-    /// Number of groups to find where no labels are given, 2 to 1000; 0 for none [default: 10]
+    /// Number of groups to find where no labels are given, 2 to 1000 and of two samples on the
+    /// average; 0 for none [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "labels")]
     pub(crate) clusters: Option<usize>,
     /// Features listed per point and group, at most all; 0 for no lists
@@ -69,12 +70,12 @@ impl ExplainArgs {
         }
     }
 
-    /// Refuses more groups than samples.
+    /// Refuses more groups than there may be labels.
     pub(super) fn check_samples(&self, n_samples: usize) -> Result<(), String> {
         match self.clusters {
-            Some(n) if n > n_samples => {
-                Err(format!("--clusters {n}: there are {n_samples} samples"))
-            }
+            Some(n) if n > n_samples / 2 => Err(format!(
+                "--clusters {n}: there are {n_samples} samples, and groups are of two on the average"
+            )),
             _ => Ok(()),
         }
     }

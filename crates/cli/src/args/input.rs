@@ -13,7 +13,8 @@ pub(crate) struct InputArgs {
     /// Groups of the samples: a file with one label per sample (FILE, or FILE:COLUMN where it has
     /// several), or by name a column of the table, a column of obs, or an array of the npz file.
     /// A file of one line more than there are samples has the column's name first; --delimiter and
-    /// --header are of INPUT, not of this file. At most 1000 groups, of two samples on the average
+    /// --header are of INPUT, not of this file. Two groups to 1000, of two samples on the
+    /// average. Samples without a label are a group of their own, (no label), and a notice counts them
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) labels: Option<String>,
     /// Columns of a table (by name, or by number from 1 where they have none) that are not

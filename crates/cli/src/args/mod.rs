@@ -28,7 +28,8 @@ Exit codes:
   3    the input cannot be used
   4    the work would exceed --max-memory, or the memory that the machine has left
   5    a file could not be read or written
-  130  interrupted; a checkpoint is kept, go on with --resume";
+  130  interrupted; a checkpoint is kept, go on with --resume
+  141  nobody reads the standard output any more";
 
 const TSNE_EXAMPLES: &str = "\
 Examples:

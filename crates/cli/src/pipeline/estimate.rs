@@ -13,6 +13,7 @@ use embex_tsne::Precision;
 use embex_tsne::attribution::{Derivative, LARGEST_RECORD};
 use serde_json::{Value, json};
 
+use super::prepare;
 use super::settings::{ImportanceSettings, Settings};
 use crate::args::{Amount, Limit, ScalarArg};
 use crate::exit::{Error, Result};
@@ -43,6 +44,8 @@ pub(super) struct Shape {
     bytes: u64,
     is_sparse: bool,
     is_double: bool,
+    /// Whether the steps of preparation need double precision by themselves.
+    in_double: bool,
     /// Largest memory so far, where the system tells.
     peak: u64,
 }
@@ -57,6 +60,7 @@ impl Shape {
             bytes: matrix.bytes(),
             is_sparse: matches!(matrix, Matrix::Csr(_)),
             is_double: matches!(matrix.values(), Values::F64(_)),
+            in_double: prepare::in_double(matrix),
             peak: Usage::now().peak_memory_bytes.unwrap_or(0),
         }
     }
@@ -187,8 +191,7 @@ impl<'a> Sizes<'a> {
     /// The fullest of the steps of preparation.
     fn prepare(&self) -> u64 {
         let steps = &self.settings.prepare;
-        let dense_double = self.shape.is_double && !self.shape.is_sparse;
-        let work = if dense_double { 8 } else { self.real };
+        let work = if self.shape.in_double { 8 } else { self.real };
         let (all, kept) = (self.n * self.columns * work, self.n * self.features * work);
         let is_moved = !self.shape.is_sparse && self.shape.is_double == (work == 8);
         let mut fullest = all + if is_moved { 0 } else { self.shape.bytes };

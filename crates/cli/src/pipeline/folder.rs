@@ -14,7 +14,8 @@ use crate::exit::{Error, Result};
 /// Version of all checkpoints; a change of any state's layout raises it.
 const VERSION: u32 = 4;
 
-const SETTINGS: &str = "settings.json";
+/// What the run of an unfinished folder was asked for.
+pub(crate) const SETTINGS: &str = "settings.json";
 
 /// Held by the process that works in the folder.
 const LOCK: &str = "lock";

@@ -14,6 +14,8 @@ pub(crate) struct Grouping {
     pub(crate) title: String,
     pub(crate) names: Vec<String>,
     pub(crate) codes: Vec<u32>,
+    /// Samples without a label: they are the group [`UNLABELLED`].
+    pub(crate) n_unlabelled: usize,
 }
 
 /// Most groups of a run: the answers are tables of groups by features, and the affinities between
@@ -21,17 +23,37 @@ pub(crate) struct Grouping {
 pub(crate) const MOST_GROUPS: usize = 1000;
 
 impl Grouping {
-    /// Refuses labels that tell samples apart in place of grouping them, as names and measurements
-    /// do: more than [`MOST_GROUPS`], or fewer than two samples a group on the average.
+    /// Refuses labels that tell no groups apart, and those that tell samples apart in place of
+    /// grouping them, as names and measurements do: more than [`MOST_GROUPS`], or fewer than two
+    /// samples a group on the average.
     pub(super) fn check(&self, n_samples: usize) -> Result<(), String> {
         let n_groups = self.names.len();
-        if n_groups <= MOST_GROUPS.min((n_samples / 2).max(1)) {
+        if n_groups < 2 {
+            let same = match self.names.first() {
+                Some(name) if self.n_unlabelled == 0 => format!("have the same label, \"{name}\""),
+                _ => "have no label".to_owned(),
+            };
+            return Err(format!("all {n_samples} samples {same}: there are no groups to compare"));
+        }
+        if n_groups <= MOST_GROUPS.min(n_samples / 2) {
             return Ok(());
         }
         Err(format!(
             "{n_groups} different labels of {n_samples} samples make no groups (at most \
              {MOST_GROUPS}, and two samples each on the average): are they names, or measurements?"
         ))
+    }
+
+    /// A sentence on the samples without a label, if there are any.
+    pub(super) fn notice(&self) -> Option<String> {
+        (self.n_unlabelled > 0).then(|| {
+            format!(
+                "{} of {} samples have no label: they are on the map, and in tables and warnings as a \
+                 group of their own, {UNLABELLED}",
+                self.n_unlabelled,
+                self.codes.len()
+            )
+        })
     }
 }
 
@@ -80,8 +102,10 @@ impl LabelSource {
                 of_file(path, column.as_deref(), input.matrix.n_rows(), max_bytes)?
             }
         };
+        let n_unlabelled = labels.codes.iter().filter(|code| code.is_none()).count();
         let Labels { names, codes } = labels.with_missing_as(UNLABELLED);
-        Ok(Grouping { title: self.title(), names, codes: codes.into_iter().flatten().collect() })
+        let codes = codes.into_iter().flatten().collect();
+        Ok(Grouping { title: self.title(), names, codes, n_unlabelled })
     }
 }
 
@@ -108,9 +132,14 @@ mod tests {
     fn names_and_measurements_are_no_groups() {
         let of = |n_groups: usize, n_samples: usize| {
             let names = (0..n_groups).map(|g| g.to_string()).collect();
-            Grouping { title: String::new(), names, codes: Vec::new() }.check(n_samples)
+            let (title, codes) = (String::new(), Vec::new());
+            Grouping { title, names, codes, n_unlabelled: 0 }.check(n_samples)
         };
-        assert!(of(5, 10).is_ok() && of(1, 1).is_ok() && of(1000, 70_000).is_ok());
+        assert!(of(5, 10).is_ok() && of(1000, 70_000).is_ok());
+        assert_eq!(
+            of(1, 9).unwrap_err(),
+            "all 9 samples have the same label, \"0\": there are no groups to compare"
+        );
         let words = of(6, 10).unwrap_err();
         assert!(words.starts_with("6 different labels of 10 samples make no groups"), "{words}");
         assert!(of(1001, 70_000).is_err());

@@ -7,7 +7,7 @@
 
 mod estimate;
 mod explain;
-mod folder;
+pub(crate) mod folder;
 pub(crate) mod labels;
 mod map;
 mod output;
@@ -47,7 +47,7 @@ pub(crate) fn tsne(args: &TsneArgs) -> Result<()> {
     use_threads(args)?;
     let mut display = Display::new(args.output);
     let settings = Settings::of(args)?;
-    settings.check()?;
+    settings.check().map_err(|error| error.in_words_of(&args.input.input))?;
     let mut clock = Clock::default();
     let limit = Limit::now(args.run.max_memory);
     let read = source::read(&args.input, args.run.max_memory.map(|_| limit.bytes()))?;
@@ -185,9 +185,12 @@ impl Run<'_> {
     fn stages<T: Stored, const C: usize>(&mut self, samples: Samples) -> Result<()> {
         let (settings, folder) = (self.settings, self.folder);
         let budget = estimate::budget(self.args.run.max_memory);
-        let prepared = prepare::prepare::<T>(samples, settings, self.limit.bytes(), self.display)?;
+        let named = |error: Error| error.in_words_of(&settings.input.source);
+        let prepared = prepare::prepare::<T>(samples, settings, self.limit.bytes(), self.display)
+            .map_err(named)?;
         self.clock.note("prepare");
-        let affinities = map::affinities(&prepared, settings, folder, budget, self.display)?;
+        let affinities =
+            map::affinities(&prepared, settings, folder, budget, self.display).map_err(named)?;
         self.clock.note("neighbours");
         let every = self.args.run.checkpoint_every.get();
         let mut made =
@@ -197,7 +200,8 @@ impl Run<'_> {
             Some((_, groups)) => Some(Saturation::new(&affinities, groups)?),
             None => None,
         };
-        let quality = quality::measure(&prepared, &affinities, &made, saturation.as_ref())?;
+        let quality =
+            quality::measure(&prepared, &affinities, &made, saturation.as_ref(), self.display)?;
         drop(affinities);
         self.clock.note("quality");
         let sensitivities = match made.attributions.take() {
@@ -208,8 +212,9 @@ impl Run<'_> {
         let importance = match &settings.explain.importance {
             Some(asked) => {
                 let (map, features) = (made.map.as_mat(), prepared.features.as_mat());
-                let sets = Sets::of(asked, self.given.as_deref(), features, &prepared.names)?;
-                let display = &mut *self.display;
+                let (given, display) = (self.given.as_deref(), &mut *self.display);
+                let sets = || Sets::of(asked, given, features, &prepared.names);
+                let sets = display.spin("feature sets", sets)??;
                 let what = (asked, &sets);
                 let found =
                     explain::importance(&prepared, map, settings, what, folder, budget, display)?;
@@ -222,12 +227,13 @@ impl Run<'_> {
         let found =
             output::Found { prepared, made, sensitivities, importance, sets, saturation, quality };
         self.warn(&found)?;
-        output::write(found, settings, folder, &mut self.clock.times)
+        let times = &mut self.clock.times;
+        self.display.spin("files", || output::write(found, settings, folder, times))?
     }
 
     /// With the first features of each point, unless those by importance will be listed.
     fn sensitivities<T: Stored>(
-        &self,
+        &mut self,
         found: &Attributed<T>,
         prepared: &Prepared<T>,
         budget: MemoryBudget,
@@ -235,7 +241,7 @@ impl Run<'_> {
         let explain = &self.settings.explain;
         let is_listed = explain.importance.is_none() && explain.top > 0;
         let top = is_listed.then_some(explain.top);
-        sensitivity::sensitivities(found, prepared, top, self.folder, budget)
+        sensitivity::sensitivities(found, prepared, top, self.folder, budget, self.display)
     }
 
     fn warn<T>(&mut self, found: &output::Found<T>) -> Result<()> {

@@ -44,12 +44,19 @@ pub(super) fn notices<T>(found: &Found<T>) -> Vec<String> {
 
 fn saturation_warning<T>(found: &Found<T>) -> Option<String> {
     let (grouping, _) = found.prepared.groups.as_ref()?;
-    found.saturation.as_ref()?.warning(&grouping.names)
+    let words = found.saturation.as_ref()?.warning(&grouping.names)?;
+    let is_zero = |importance: &Importance| importance.total.iter().all(|&rise| rise == 0.0);
+    Some(match words.strip_suffix(", use importance") {
+        Some(words) if found.importance.as_ref().is_some_and(is_zero) => {
+            format!("{words}, and importance is 0 for every feature: it sees nothing either")
+        }
+        _ => words,
+    })
 }
 
 /// Those of them that do not come of what crosses between groups.
 fn page_notices<T>(found: &Found<T>) -> Vec<String> {
-    let mut notices: Vec<String> = found.prepared.notice.iter().cloned().collect();
+    let mut notices: Vec<String> = found.prepared.notices.clone();
     if let Some(share) = found.quality.pointer("/neighbour_recall/share").and_then(Value::as_f64) {
         notices.push(format!(
             "approximate neighbours: {:.1} % of those listed are true ones",
@@ -165,6 +172,7 @@ fn diagnostics<T: Stored>(found: &Found<T>, settings: &Settings) -> Value {
     json!({
         "samples": found.prepared.features.n_rows(),
         "features": found.prepared.names.len(),
+        "samples_without_label": found.prepared.groups.as_ref().map(|(g, _)| g.n_unlabelled),
         "iterations": made.n_iter,
         "stopped": made.stopped,
         "neighbour_recall": found.quality["neighbour_recall"],
@@ -225,7 +233,7 @@ fn page<T: Stored>(mut found: Found<T>, settings: &Settings) -> Result<PageInput
     page.sets = found.sets.as_ref().and_then(Sets::shown);
     let Prepared { features, row_names, components, groups, image, .. } = found.prepared;
     page.point_names = row_names;
-    page.groups = groups.map(|(Grouping { title, names, codes }, _)| Groups {
+    page.groups = groups.map(|(Grouping { title, names, codes, .. }, _)| Groups {
         title,
         names,
         of_point: codes,

@@ -9,6 +9,7 @@ use super::map::Made;
 use super::prepare::{Coordinates, Prepared};
 use super::stored::Stored;
 use crate::exit::Result;
+use crate::progress::Display;
 
 /// Neighbours of which the preservation is measured.
 const NEIGHBOURS: usize = 10;
@@ -19,15 +20,16 @@ pub(super) fn measure<T: Stored>(
     affinities: &Affinities,
     made: &Made<T>,
     saturation: Option<&Saturation>,
+    display: &mut Display,
 ) -> Result<Value> {
     let (starts, columns, p) = affinities.as_rows();
     let joint = SparseJoint::new(starts, columns, p)?;
-    let exact = kl_divergence(&joint, made.map.as_mat())?;
+    let exact = display.spin("exact KL", || kl_divergence(&joint, made.map.as_mat()))??;
     let k = NEIGHBOURS.min(affinities.n_samples().saturating_sub(1));
-    let preserved = match prepared.coordinates() {
+    let preserved = display.spin("preservation", || match prepared.coordinates() {
         Coordinates::Scores(x) => knn_preservation(x, made.map.as_mat(), k),
         Coordinates::Features(x) => knn_preservation(x, made.map.as_mat(), k),
-    }?;
+    })??;
     Ok(json!({
         "kl": exact.kl,
         "kl_by_method": made.divergence.kl(),

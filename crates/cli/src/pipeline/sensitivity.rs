@@ -6,7 +6,8 @@
 
 use embex_io::NpyWriter;
 use embex_linalg::faer::MatRef;
-use embex_linalg::{MemoryBudget, Rows};
+use embex_linalg::progress::report;
+use embex_linalg::{MemoryBudget, Progress, Real, Rows};
 use embex_tsne::attribution::{Attribution, Diagnostics, through_loadings};
 use embex_tsne::summary::{GroupMeans, Order, TopFeatures, axis_lengths};
 
@@ -14,7 +15,7 @@ use super::folder::Folder;
 use super::map::Attributed;
 use super::prepare::Prepared;
 use super::stored::{Stored, rows};
-use crate::exit::Result;
+use crate::exit::{Error, Result};
 
 /// Rows that are in the features at once.
 const ROWS: usize = 256;
@@ -70,6 +71,20 @@ struct Way<'a, T> {
     budget: MemoryBudget,
 }
 
+/// What is told of the rows that are done: every attribution passes over all of them.
+struct Passes<'a> {
+    progress: &'a mut dyn Progress,
+    done: usize,
+    total: usize,
+}
+
+impl Passes<'_> {
+    fn add(&mut self, n_rows: usize) -> Result<()> {
+        self.done += n_rows;
+        Ok(report(self.progress, "sensitivity", self.done, self.total, "")?)
+    }
+}
+
 /// The sensitivities at the first step; those at the others go to files.
 ///
 /// `top` asks for so many features of each point.
@@ -79,6 +94,7 @@ pub(super) fn sensitivities<T: Stored>(
     top: Option<usize>,
     folder: &Folder,
     budget: MemoryBudget,
+    progress: &mut dyn Progress,
 ) -> Result<Option<Sensitivities>> {
     let components = prepared.components.as_ref();
     let scores = components.map(|c| Rows::<T>::convert_from(c.scores.as_mat()));
@@ -90,11 +106,15 @@ pub(super) fn sensitivities<T: Stored>(
     };
     let mut steps = attributed.axes.iter().enumerate();
     let Some((_, axes)) = steps.next() else { return Ok(None) };
-    let mut found = first(axes, attributed.scalar.first(), prepared, &way, top)?;
+    let n_passes = attributed.axes.len() + attributed.scalar.len().min(1);
+    let passes = &mut Passes { progress, done: 0, total: n_passes * axes.n_samples() };
+    let mut found = first(axes, attributed.scalar.first(), prepared, &way, top, passes)?;
     for (at, axes) in steps {
         match attributed.scalar.get(at) {
-            Some(scalar) => way.write(scalar, |v| Ok(Rows::convert_from(v.as_mat())), folder)?,
-            None => way.write(axes, |v| lengths(v, axes.values_per_feature()), folder)?,
+            Some(scalar) => {
+                way.write(scalar, single, folder, passes)?;
+            }
+            None => way.write(axes, |v| lengths(v, axes.values_per_feature()), folder, passes)?,
         }
     }
     found.diagnostics = diagnostics(attributed);
@@ -117,6 +137,7 @@ fn first<T: Stored>(
     prepared: &Prepared<T>,
     way: &Way<'_, T>,
     top: Option<usize>,
+    passes: &mut Passes<'_>,
 ) -> Result<Sensitivities> {
     let (n, d) = (axes.n_samples(), way.n_features);
     let means_of = |attribution: &Attribution<T>| {
@@ -132,15 +153,14 @@ fn first<T: Stored>(
     let means = means_of(scalar.unwrap_or(axes))?;
     let mut kept = Kept { means, top, shown: Vec::with_capacity(n * n_cols) };
     let mut norm = means_of(axes)?;
-    way.blocks(axes, |_, values| {
+    way.blocks(axes, passes, |_, values| {
         let lengths = lengths(values, axes.values_per_feature())?;
         norm.add(lengths.as_mat())?;
         if scalar.is_none() { kept.take(&lengths, &lengths) } else { Ok(()) }
     })?;
     if let Some(scalar) = scalar {
-        way.blocks(scalar, |projected, values| {
-            let projected = Rows::convert_from(projected.as_mat());
-            kept.take(&projected, &Rows::convert_from(values.as_mat()))
+        way.blocks(scalar, passes, |projected, values| {
+            kept.take(&single(projected)?, &single(values)?)
         })?;
     }
     let (means, norm) = (kept.means.finish()?, norm.finish()?);
@@ -180,6 +200,7 @@ impl<T: Stored> Way<'_, T> {
     fn blocks(
         &self,
         attribution: &Attribution<T>,
+        passes: &mut Passes<'_>,
         mut take: impl FnMut(&Rows<T>, &Rows<T>) -> Result<()>,
     ) -> Result<()> {
         let width = attribution.values_per_feature() * self.coordinates.ncols();
@@ -187,7 +208,8 @@ impl<T: Stored> Way<'_, T> {
         attribution.project_blocks(self.coordinates, self.budget, &mut |_, block| {
             for part in block.chunks(ROWS * width) {
                 if outcome.is_ok() {
-                    outcome = self.carried(part, width, &mut take);
+                    let carried = self.carried(part, width, &mut take);
+                    outcome = carried.and_then(|()| passes.add(part.len() / width));
                 }
             }
         })?;
@@ -213,16 +235,28 @@ impl<T: Stored> Way<'_, T> {
         attribution: &Attribution<T>,
         of: impl Fn(&Rows<T>) -> Result<Rows<f32>>,
         folder: &Folder,
+        passes: &mut Passes<'_>,
     ) -> Result<()> {
         let path = folder.path(&format!("attributions_{}.npy", attribution.step));
         let shape = [attribution.n_samples(), self.n_features];
         let mut file = NpyWriter::<f32>::create(path, &shape)?;
-        self.blocks(attribution, |_, values| Ok(file.write(of(values)?.as_slice())?))?;
+        self.blocks(attribution, passes, |_, values| Ok(file.write(of(values)?.as_slice())?))?;
         Ok(file.finish()?)
     }
 }
 
 /// Length over the axes, as files and page keep it.
 fn lengths<T: Stored>(by_axis: &Rows<T>, n_axes: usize) -> Result<Rows<f32>> {
-    Ok(Rows::convert_from(axis_lengths(by_axis, n_axes)?.as_mat()))
+    single(&axis_lengths(by_axis, n_axes)?)
+}
+
+/// Values as files and page keep them; an error if single precision cannot hold one.
+fn single<S: Real>(values: &Rows<S>) -> Result<Rows<f32>> {
+    let kept = Rows::convert_from(values.as_mat());
+    if kept.as_slice().iter().all(|value: &f32| value.is_finite()) {
+        return Ok(kept);
+    }
+    let words = "sensitivities to features of such small units are beyond single precision, in which files \
+                 and page keep them: use --scale, or give the features in other units";
+    Err(Error::Input(words.to_owned()))
 }

@@ -46,7 +46,8 @@ pub(super) fn given(
     Ok(Some(sets))
 }
 
-fn places(features: &[String]) -> HashMap<&str, Vec<usize>> {
+/// Where each name stands.
+pub(super) fn places(features: &[String]) -> HashMap<&str, Vec<usize>> {
     let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
     for (d, name) in features.iter().enumerate() {
         places.entry(name).or_default().push(d);

@@ -15,6 +15,8 @@ pub(crate) struct Samples {
     pub(crate) labels: Option<Grouping>,
     /// Height and width, where samples are images.
     pub(crate) image: Option<(usize, usize)>,
+    /// What the user should know of the file.
+    pub(crate) notices: Vec<String>,
 }
 
 /// What was read: nothing is made of it before the estimate is known.
@@ -41,7 +43,8 @@ impl Read {
         let image = image_side(&input, n_cols);
         let features = input.col_names.unwrap_or_else(|| default_names(n_cols, image));
         let row_names = input.row_names.unwrap_or_default();
-        Samples { matrix: input.matrix, row_names, features, labels, image }
+        let notices = if input.format == Format::Table { input.notes } else { Vec::new() };
+        Samples { matrix: input.matrix, row_names, features, labels, image, notices }
     }
 }
 
@@ -143,9 +146,14 @@ fn default_names(n_cols: usize, image: Option<(usize, usize)>) -> Vec<String> {
     (0..n_cols)
         .map(|d| match image {
             Some((_, width)) => format!("pixel {},{}", d / width, d % width),
-            None => format!("column {}", d + 1),
+            None => default_name(d),
         })
         .collect()
+}
+
+/// Name of a column that has none.
+pub(super) fn default_name(d: usize) -> String {
+    format!("column {}", d + 1)
 }
 
 #[cfg(test)]

@@ -47,6 +47,54 @@ fn a_damaged_checkpoint_is_named_and_the_others_stay() {
     assert!(partial.join("affinities.checkpoint").is_file());
 }
 
+#[test]
+fn damaged_settings_say_what_to_do() {
+    let bed = Bed::new();
+    let partial = bed.path("out.partial");
+    fs::create_dir(&partial).expect("creates");
+    fs::write(partial.join("settings.json"), "{").expect("writes");
+    let output = run([&bed.arguments("out")[..], &["--resume".to_owned()]].concat());
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(message.contains("settings.json") && message.contains("hint: begin anew with --force"));
+    bed.succeed("out", &["--force"]);
+}
+
+/// Files of two runs in one folder: the page would tell what no run found.
+#[test]
+fn reports_of_mixed_up_folders_are_refused() {
+    let bed = Bed::new();
+    let out = bed.succeed("out", &[]);
+    let report = || run(["report".as_ref(), out.as_os_str()]);
+    let swapped = |text: &str| text.replace(",g0", ",g9").replace("\ng0", "\ng9");
+    for (file, damage, words) in [
+        (
+            "points.csv",
+            &(|text: &str| text.replacen("\n1,", "\n0,", 1)) as &dyn Fn(&str) -> String,
+            "line 3: point",
+        ),
+        ("points.csv", &swapped, "line 2: group is \"g9\""),
+        ("importance.csv", &swapped, "line 2: group is \"g9\""),
+    ] {
+        let path = out.join(file);
+        let whole = fs::read_to_string(&path).expect("reads");
+        fs::write(&path, damage(&whole)).expect("writes");
+        let output = report();
+        assert_eq!(code(&output), 5, "{file}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(file) && stderr(&output).contains(words),
+            "{}",
+            stderr(&output)
+        );
+        fs::write(&path, whole).expect("writes");
+    }
+    assert_eq!(code(&report()), 0);
+    fs::remove_file(out.join("importance.csv")).expect("removes");
+    let output = report();
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    assert!(stderr(&output).contains("importance.csv\" is missing"), "{}", stderr(&output));
+}
+
 /// The first run writes checkpoints all the time: the others must not touch its files either.
 #[test]
 fn two_runs_do_not_work_in_one_folder() {

@@ -96,6 +96,10 @@ fn json_lines_tell_stages_quality_and_end() {
     assert!(lines.iter().all(|line| line["schema"] == 1));
     let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
     assert!(events.contains(&"progress") && events.contains(&"quality"), "{events:?}");
+    let phases: Vec<&str> = lines.iter().filter_map(|line| line["phase"].as_str()).collect();
+    for phase in ["optimise", "exact KL", "preservation", "sensitivity", "files"] {
+        assert!(phases.contains(&phase), "{phase} of {phases:?}");
+    }
     assert_eq!(events.last(), Some(&"done"));
     assert!(stderr(&output).is_empty(), "{}", stderr(&output));
 }
@@ -356,6 +360,85 @@ fn info_tells_shape_and_labels() {
     let output = run(["info", "bundled:digits"]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.contains("1797 samples × 64 features"), "{text}");
+}
+
+/// What the user should know of the input, in the messages and in the record.
+#[test]
+fn doubtful_inputs_are_noted() {
+    let bed = Bed::new();
+    let noted = |name: &str, text: String, more: &[&str]| {
+        let (input, out) = (bed.path(name), bed.path(&format!("{name}-out")));
+        fs::write(&input, text).expect("writes");
+        let (input, out) = (input.display().to_string(), out.display().to_string());
+        let quick = ["tsne", &input, "--out", &out, "--perplexity", "5", "--iterations", "20"];
+        let output = run([&quick[..], more].concat());
+        assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
+        let record = fs::read_to_string(bed.path(&format!("{name}-out")).join("run.json"));
+        (stderr(&output), record.expect("reads"))
+    };
+    let rows = || (0..40).map(|i| format!("{},{},{}\n", noise(i, 0), noise(i, 1), noise(i, 2)));
+    let counted = || "0,1,2\n".to_owned() + &rows().collect::<String>();
+    let words = "line 1 looks like column numbers, and was read as a sample; --header true";
+    let (message, record) = noted("counted.csv", counted(), &[]);
+    assert!(message.contains(words) && record.contains(words), "{message}");
+    let info = run(["info", &bed.path("counted.csv").display().to_string()]);
+    assert!(String::from_utf8_lossy(&info.stdout).contains(words));
+    for header in ["true", "false"] {
+        let name = format!("header-{header}.csv");
+        assert!(!noted(&name, counted(), &["--header", header]).0.contains("line 1"));
+    }
+    let twice = "a,b,a\n".to_owned() + &rows().collect::<String>();
+    let words =
+        "2 features share their names with others: \\\"a\\\" is the name of the columns 1, 3";
+    let (message, record) = noted("twice.csv", twice, &[]);
+    assert!(message.contains(&words.replace('\\', "")) && record.contains(words), "{message}");
+
+    let labels = |i: usize| ["u", "v", "NA", "u"][i % 4];
+    let labelled = rows().enumerate().map(|(i, row)| format!("{},{}\n", row.trim(), labels(i)));
+    let text = "a,b,c,kind\n".to_owned() + &labelled.collect::<String>();
+    let words = "10 of 40 samples have no label: they are on the map, and in tables and warnings as a \
+                 group of their own, (no label)";
+    let (message, record) = noted("labelled.csv", text, &["--labels", "kind"]);
+    assert!(message.contains(words) && record.contains(words), "{message}");
+    assert!(record.contains("\"samples_without_label\": 10"), "{record}");
+}
+
+/// Three points of twenty copies each: removing a feature moves no neighbour, so importance is no way
+/// out of blind derivatives.
+#[test]
+fn importance_that_is_zero_everywhere_is_not_recommended() {
+    let bed = Bed::new();
+    let input = bed.path("copies.csv");
+    fs::write(&input, "1,2,9\n".repeat(20) + &"4,7,3\n".repeat(20) + &"8,1,5\n".repeat(20))
+        .expect("writes");
+    let (input, out) = (input.display().to_string(), bed.path("out").display().to_string());
+    let more = ["--perplexity", "5", "--iterations", "100", "--clusters", "3"];
+    let output = run([&["tsne", &input, "--out", &out][..], &more].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(message.contains("importance is 0 for every feature"), "{message}");
+    assert!(!message.contains("use importance"), "{message}");
+}
+
+/// Nobody reads: a quiet end, as other programs have it.
+#[cfg(unix)]
+#[test]
+fn closed_outputs_end_quietly() {
+    for arguments in [&["tsne", "--help"][..], &["info", "bundled:digits"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = embex(arguments).stdout(writer).output().expect("starts");
+        assert_eq!(code(&output), 141, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).is_empty(), "{arguments:?}: {}", stderr(&output));
+    }
+    for (arguments, expected) in
+        [(&["info", "no-such-file.csv"][..], 5), (&["tsne", "bundled:digits"], 2)]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = embex(arguments).stderr(writer).status().expect("starts");
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
+    }
 }
 
 #[test]

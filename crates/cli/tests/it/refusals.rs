@@ -49,20 +49,59 @@ fn values_that_are_no_finite_numbers_are_named() {
     for (odd, words) in [
         ("nan", "line 4, column 2: the value is missing (\"nan\")"),
         ("", "line 4, column 2: the value is missing (\"\")"),
-        ("inf", "the value at row 3, column 1 is inf, not a finite number"),
-        ("-inf", "the value at row 3, column 1 is -inf, not a finite number"),
+        ("inf", "line 4, column 2: the value is inf, not a finite number"),
+        ("-1e999", "line 4, column 2: the value is -1e999, not a finite number"),
     ] {
         assert_refused("x.csv", &numbers(40, 3, odd), &[], 3, words);
+        assert_refused("x.csv", &numbers(40, 3, odd), &[], 3, "x.csv: ");
     }
+    let mut infinite = npy_of(40, 3);
+    let at = infinite.len() - 8 * (40 * 3 - (3 * 3 + 1));
+    infinite[at..at + 8].copy_from_slice(&f64::INFINITY.to_le_bytes());
+    let words = "x.npy: the value at row 4, column 2 is inf, not a finite number";
+    assert_refused("x.npy", &infinite, &[], 3, words);
     let words = "line 4, column 2: \"word\" is not a number";
     assert_refused("x.csv", &numbers(40, 3, "word"), &["--header", "false"], 3, words);
 }
 
+/// Files and page hold features in single precision: what it cannot hold is refused before the map,
+/// in either precision, unless the preparation brings it back.
 #[test]
-fn values_beyond_single_precision_need_double() {
-    let (code, message) = refuse("x.csv", &numbers(40, 3, "-2e300"), &["--perplexity", "5"]);
-    assert_eq!(code, 3, "{message}");
-    assert!(message.contains("row 3, column 1 is -2e300") && message.contains("--precision f64"));
+fn values_beyond_single_precision_are_refused_in_both() {
+    let words = "x.csv: the value at row 4, column 2 is -1e39, beyond single precision";
+    for precision in ["f32", "f64"] {
+        let more = ["--perplexity", "5", "--precision", precision];
+        assert_refused("x.csv", &numbers(40, 3, "-1e39"), &more, 3, words);
+        assert_refused("x.csv", &numbers(40, 3, "-1e39"), &more, 3, "hint: use --scale");
+        let named = [b"a,b,c\n", &numbers(40, 3, "1e39")[..]].concat();
+        let few = [&more[..], &["--top-variable", "1"]].concat();
+        assert_refused("x.csv", &named, &few, 3, "row 4, column 2 (b) is 1e39");
+        let ones =
+            (0..40).map(|i| format!("{} 1 {}", i + 1, i % 7 + 1)).collect::<Vec<_>>().join("\n");
+        let head = "%%MatrixMarket matrix coordinate real general\n40 3 41\n".to_owned();
+        let sparse = head + &ones + "\n4 2 1e39\n";
+        assert_refused(
+            "x.mtx",
+            sparse.as_bytes(),
+            &more,
+            3,
+            "x.mtx: the value at row 4, column 2 is 1e39",
+        );
+        let bed = Bed::new();
+        for (name, bytes) in [("x.csv", numbers(40, 3, "1e39")), ("x.mtx", sparse.into_bytes())] {
+            fs::write(bed.path(name), bytes).expect("writes");
+            let (input, out) = (bed.path(name), bed.path(&format!("{name}-out")));
+            let (input, out) = (input.display().to_string(), out.display().to_string());
+            let scaled =
+                ["tsne", &input, "--out", &out, "--scale", "--iterations", "20", "--quiet"];
+            let output = run([&scaled[..], &more].concat());
+            assert_eq!(crate::common::code(&output), 0, "{name} {precision}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn features_that_single_precision_blurs_are_named() {
     let rows = (0..40).map(|i| format!("{},{}", i % 7, 1e9 + f64::from(i % 5)));
     let far = rows.collect::<Vec<_>>().join("\n");
     let bed = Bed::new();
@@ -164,6 +203,61 @@ fn labels_that_make_no_groups_are_refused_by_name() {
     assert_refused("x.csv", &bytes, &[&more[..], &["--dry-run"]].concat(), 3, words);
     let clusters = ["--clusters", "1001", "--set-aside", "kind,barcode"];
     assert_refused("x.csv", &bytes, &clusters, 2, "--clusters 1001: at most 1000");
+}
+
+/// One label for all makes no groups: the run would go on without a word of them.
+#[test]
+fn labels_that_are_all_equal_or_missing_are_refused() {
+    let bed = Bed::new();
+    let file = bed.path("labels.txt");
+    let path = file.display().to_string();
+    let rows = table(60).into_bytes();
+    let more = ["--labels", &path, "--set-aside", "kind", "--perplexity", "5"];
+    for (label, words) in [
+        ("a\n", "all 60 samples have the same label, \"a\": there are no groups to compare"),
+        ("NA\n", "all 60 samples have no label: there are no groups to compare"),
+    ] {
+        fs::write(&file, label.repeat(60)).expect("writes");
+        assert_refused("x.csv", &rows, &more, 3, words);
+        assert_refused("x.csv", &rows, &[&more[..], &["--dry-run"]].concat(), 3, words);
+    }
+}
+
+/// The finite values of a file are not to blame for sensitivities that leave single precision.
+#[test]
+fn features_of_tiny_units_are_refused_in_these_words() {
+    use crate::common::noise;
+    let row = |i: usize| format!("{:e},{:e}\n", 1e-39 * noise(i, 0), 1e-39 * noise(i, 1));
+    let tiny = (0..40).map(row).collect::<String>().into_bytes();
+    for (precision, words) in [("f32", "scale them"), ("f64", "features of such small units")] {
+        let more = ["--perplexity", "5", "--precision", precision];
+        assert_refused("x.csv", &tiny, &more, 3, words);
+    }
+}
+
+/// A setting is named as it was typed.
+#[test]
+fn settings_are_named_by_their_options() {
+    let rows = table(60).into_bytes();
+    for (option, value, words) in [
+        ("--axes", "4", "--axes is 4, must be 1, 2 or 3"),
+        ("--learning-rate", "0", "--learning-rate is 0, must be finite, above 0"),
+        ("--momentum-early", "2", "--momentum-early is 2"),
+        ("--normalize-total", "0", "--normalize-total is 0"),
+    ] {
+        assert_refused(
+            "x.csv",
+            &rows,
+            &["--labels", "kind", "--perplexity", "5", option, value],
+            2,
+            words,
+        );
+    }
+    let wild = ["--labels", "kind", "--perplexity", "5", "--exaggeration", "1e30"];
+    assert_refused("x.csv", &rows, &wild, 3, "a smaller --exaggeration");
+    let negative = numbers(40, 3, "-9");
+    let words = "x.csv: the count at row 4, column 2 is -9, below 0";
+    assert_refused("x.csv", &negative, &["--perplexity", "5", "--log1p"], 3, words);
 }
 
 /// Sets must be of the matrix: nothing of the file is passed over.
@@ -411,7 +505,7 @@ fn options_that_mean_nothing_beside_others_are_usage() {
         assert_refused("x.csv", &rows, &[&kind[..], more].concat(), 2, option);
     }
     let aside = ["--set-aside", "kind", "--perplexity", "8"];
-    for clusters in ["1", "61"] {
+    for clusters in ["1", "31", "60"] {
         let more = [&aside[..], &["--clusters", clusters]].concat();
         assert_refused("x.csv", &rows, &more, 2, "--clusters");
     }
@@ -456,4 +550,7 @@ fn files_that_are_not_there_or_cannot_be_written_are_input_output() {
     let blocked = run(bed.arguments("file/out"));
     assert_eq!(code(&blocked), 5, "{}", stderr(&blocked));
     assert_eq!(code(&run(["report", &bed.path("no").display().to_string()])), 5);
+    let table = run(["report", &bed.input.display().to_string()]);
+    assert_eq!(code(&table), 5, "{}", stderr(&table));
+    assert!(stderr(&table).contains("a result folder of embex is expected"), "{}", stderr(&table));
 }

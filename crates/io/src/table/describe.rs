@@ -111,7 +111,7 @@ fn info(layout: &Layout, seen: &[Seen], names: Vec<String>, n_rows: usize) -> In
         var: Vec::new(),
         obsm: Vec::new(),
         layers: Vec::new(),
-        notes: features.iter().filter_map(note).collect(),
+        notes: layout.note.iter().cloned().chain(features.iter().filter_map(note)).collect(),
     }
 }
 

@@ -8,7 +8,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::page::{FeatureSets, Groups, ImageShape, LayerKind, PageInput, PageOptions, Saturation};
+use crate::page::{
+    FeatureSets, Groups, ImageShape, LayerKind, PageInput, PageOptions, Saturation, Summary,
+};
 use crate::{Environment, Result};
 
 /// Version of the layout of `run.json` and its neighbours; raised when older readers would err.
@@ -90,6 +92,8 @@ struct PageFacts {
     named_points: bool,
     stability: bool,
     listed: usize,
+    /// Columns of `importance.csv`; not there in folders of earlier programs.
+    summary: Option<Vec<String>>,
     layers: Vec<LayerFacts>,
     top: Option<TopFacts>,
     /// Title and names of the sets of features.
@@ -216,7 +220,8 @@ impl RunResult {
     /// Reads a folder back, all but the page.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`] or [`crate::Error::Damaged`] with the file,
+    /// [`crate::Error::NotAFolder`]; [`crate::Error::Missing`] or [`crate::Error::Damaged`] with the
+    /// file, and the line where files do not agree with one another;
     /// [`crate::Error::Schema`] for a later layout, [`crate::Error::Io`].
     pub fn read(dir: &Path) -> Result<Self> {
         read::all(dir)
@@ -241,6 +246,12 @@ impl RunResult {
     }
 }
 
+/// Names of the columns that a summary has.
+fn summary_columns(summary: &Summary) -> Vec<String> {
+    let present = summary.columns().into_iter().filter(|column| column.values.is_some());
+    present.map(|column| column.name.to_owned()).collect()
+}
+
 impl PageFacts {
     fn of(page: &PageInput) -> Self {
         let layers = page.layers.iter().map(|layer| LayerFacts {
@@ -258,6 +269,7 @@ impl PageFacts {
             named_points: !page.point_names.is_empty(),
             stability: page.stability.is_some(),
             listed: page.listed,
+            summary: Some(summary_columns(&page.summary)),
             layers: layers.collect(),
             top: (page.top.as_ref())
                 .map(|top| TopFacts { k: top.k, kind: top.kind.map(Kind::from) }),

@@ -8,19 +8,25 @@ use csv::StringRecord;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::write::{feature_columns, point_columns, prefix, set_column, top_columns};
-use super::{Kind, LayerFacts, RunRecord, RunResult, SCHEMA, TopFacts, files};
+use super::write::{feature_columns, group_names, point_columns, prefix, set_column, top_columns};
+use super::{
+    Kind, LayerFacts, PageFacts, RunRecord, RunResult, SCHEMA, TopFacts, files, summary_columns,
+};
 use crate::page::{FeatureSets, Layer, LayerData, PageInput, Summary, TopFeatures};
 use crate::{Error, Matrix, Result};
 
 pub(super) fn all(dir: &Path) -> Result<RunResult> {
+    if dir.is_file() {
+        return Err(Error::NotAFolder { path: dir.to_owned() });
+    }
     let mut run: RunRecord = checked_run(dir)?;
     let facts = std::mem::take(&mut run.page);
     let coords = matrix(&dir.join(files::EMBEDDING))?;
-    let (names, of_feature) = features(&dir.join(files::FEATURES), facts.sets.is_some())?;
+    let sets = facts.sets.as_ref().map(|(_, names)| names.as_slice());
+    let (names, of_feature) = features(&dir.join(files::FEATURES), sets)?;
     let mut page = PageInput::new(&facts.title, coords, names);
     page.sets = facts.sets(of_feature);
-    let points = points(&dir.join(files::POINTS), facts.stability)?;
+    let points = points(&dir.join(files::POINTS), &facts)?;
     if facts.named_points {
         page.point_names = points.names;
     }
@@ -29,7 +35,7 @@ pub(super) fn all(dir: &Path) -> Result<RunResult> {
     for each in &facts.layers {
         page.layers.push(layer(dir, each)?);
     }
-    page.summary = summary(&page, &dir.join(files::IMPORTANCE))?;
+    page.summary = summary(&page, facts.summary.as_deref(), &dir.join(files::IMPORTANCE))?;
     if let Some(top) = &facts.top {
         page.top = Some(top_points(&page, top, &dir.join(files::TOP_POINTS))?);
     }
@@ -93,11 +99,11 @@ fn layer(dir: &Path, facts: &LayerFacts) -> Result<Layer> {
     Ok(Layer { kind: facts.kind.into(), about: facts.about.clone(), data })
 }
 
-/// Calls `take` for each row of a table; its errors name the row.
+/// Calls `take` for each row of a table with its number from 0; its errors name the line.
 fn rows(
     path: &Path,
     columns: &[&str],
-    mut take: impl FnMut(&StringRecord) -> std::result::Result<(), String>,
+    mut take: impl FnMut(usize, &StringRecord) -> std::result::Result<(), String>,
 ) -> Result<()> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes).map_err(|error| damaged(path, error.to_string()))?;
@@ -111,13 +117,22 @@ fn rows(
     }
     for (at, row) in reader.records().enumerate() {
         let row = row.map_err(|error| damaged(path, error.to_string()))?;
-        take(&row).map_err(|problem| damaged(path, format!("row {}: {problem}", at + 1)))?;
+        let line = row.position().map_or(0, csv::Position::line);
+        take(at, &row).map_err(|problem| damaged(path, format!("line {line}: {problem}")))?;
     }
     Ok(())
 }
 
 fn number<T: std::str::FromStr>(cell: &str, what: &str) -> std::result::Result<T, String> {
     cell.parse().map_err(|_| format!("{what} is {cell:?}, not a number"))
+}
+
+/// Refuses a cell that is not what its place or another file says.
+fn agree(cell: &str, expected: &str, what: &str) -> std::result::Result<(), String> {
+    if cell == expected {
+        return Ok(());
+    }
+    Err(format!("{what} is {cell:?} where {expected:?} is expected"))
 }
 
 /// The columns of `points.csv`.
@@ -129,14 +144,22 @@ struct Points {
     stability: Vec<f64>,
 }
 
-fn points(path: &Path, stability: bool) -> Result<Points> {
+fn points(path: &Path, facts: &PageFacts) -> Result<Points> {
     let mut points = Points::default();
-    let columns: Vec<&str> = point_columns(stability).collect();
-    rows(path, &columns, |row| {
+    let columns: Vec<&str> = point_columns(facts.stability).collect();
+    rows(path, &columns, |at, row| {
+        agree(&row[0], &at.to_string(), "point")?;
         points.names.push(row[1].to_owned());
-        let group = if row[2].is_empty() { 0 } else { number(&row[2], "group_index")? };
-        points.groups.push(group);
-        if stability {
+        if facts.group_title.is_some() {
+            let group: u32 = number(&row[2], "group_index")?;
+            let name = facts.group_names.get(group as usize);
+            let name = name.ok_or_else(|| format!("there is no group {group}"))?;
+            agree(&row[3], name, "group")?;
+            points.groups.push(group);
+        } else {
+            agree(&row[2], "", "group_index")?;
+        }
+        if facts.stability {
             points.stability.push(number(&row[4], "stability")?);
         }
         Ok(())
@@ -145,14 +168,17 @@ fn points(path: &Path, stability: bool) -> Result<Points> {
 }
 
 /// Names of the features, and their sets where there are sets.
-fn features(path: &Path, sets: bool) -> Result<(Vec<String>, Vec<u32>)> {
+fn features(path: &Path, sets: Option<&[String]>) -> Result<(Vec<String>, Vec<u32>)> {
     let (mut names, mut of_feature) = (Vec::new(), Vec::new());
-    let columns: Vec<&str> = feature_columns(sets).collect();
-    rows(path, &columns, |row| {
+    let columns: Vec<&str> = feature_columns(sets.is_some()).collect();
+    rows(path, &columns, |at, row| {
+        agree(&row[0], &at.to_string(), "index")?;
         names.push(row[1].to_owned());
-        if sets {
+        if let Some(sets) = sets {
             let is_alone = row[2].is_empty();
             let set = if is_alone { FeatureSets::ALONE } else { number(&row[2], "set_index")? };
+            let name = if is_alone { Some("") } else { sets.get(set as usize).map(String::as_str) };
+            agree(&row[3], name.ok_or_else(|| format!("there is no set {set}"))?, "set")?;
             of_feature.push(set);
         }
         Ok(())
@@ -160,28 +186,32 @@ fn features(path: &Path, sets: bool) -> Result<(Vec<String>, Vec<u32>)> {
     Ok((names, of_feature))
 }
 
-/// The summary: groups × features rows in order; a column is there if its first cell is.
-fn summary(page: &PageInput, path: &Path) -> Result<Summary> {
-    if !path.exists() {
+/// The summary: groups × features rows in order; a column is there if its first cell is, and they
+/// are those `stated` in the record, where it states them.
+fn summary(page: &PageInput, stated: Option<&[String]>, path: &Path) -> Result<Summary> {
+    if stated.map_or_else(|| !path.exists(), <[String]>::is_empty) {
         return Ok(Summary::default());
     }
+    let groups = group_names(page);
     let (n_groups, n_features) = (page.n_groups(), page.features.len());
     let names = Summary::default().columns().map(|column| column.name);
     let texts = ["group", "feature"].into_iter().chain(set_column(page.sets.is_some()));
     let n_texts = texts.clone().count();
     let header: Vec<&str> = texts.chain(names).collect();
     let mut columns: [Vec<f64>; 5] = Default::default();
-    let mut at = 0;
-    rows(path, &header, |row| {
-        if page.features.get(at % n_features.max(1)).is_none_or(|name| *name != row[1]) {
-            return Err(format!("feature {:?} is out of order", &row[1]));
+    rows(path, &header, |at, row| {
+        let (g, d) = (at / n_features.max(1), at % n_features.max(1));
+        let group = groups.get(g).ok_or_else(|| format!("there are {n_groups} groups"))?;
+        agree(&row[0], group, "group")?;
+        agree(&row[1], page.features.get(d).map_or("", String::as_str), "feature")?;
+        if let Some(sets) = &page.sets {
+            agree(&row[2], sets.name_of(d), "set")?;
         }
         for (column, cell) in columns.iter_mut().zip(row.iter().skip(n_texts)) {
             if !cell.is_empty() {
                 column.push(number(cell, "an entry")?);
             }
         }
-        at += 1;
         Ok(())
     })?;
     let [importance, sensitivity, jacobian_norm, signed_mean, contrast] =
@@ -191,13 +221,19 @@ fn summary(page: &PageInput, path: &Path) -> Result<Summary> {
                 .map(Some)
                 .map_err(|error| damaged(path, error.to_string())),
         });
-    Ok(Summary {
+    let found = Summary {
         importance: importance?,
         sensitivity: sensitivity?,
         jacobian_norm: jacobian_norm?,
         signed_mean: signed_mean?,
         contrast: contrast?,
-    })
+    };
+    match stated.filter(|stated| *stated != summary_columns(&found)) {
+        None => Ok(found),
+        Some(stated) => {
+            Err(damaged(path, format!("it does not fill the columns {}", stated.join(","))))
+        }
+    }
 }
 
 fn top_points(page: &PageInput, facts: &TopFacts, path: &Path) -> Result<TopFeatures> {
@@ -209,13 +245,19 @@ fn top_points(page: &PageInput, facts: &TopFacts, path: &Path) -> Result<TopFeat
     let mut values = vec![0.0; cells];
     let columns: Vec<&str> = top_columns(page.sets.is_some()).collect();
     let score = columns.len() - 1;
-    rows(path, &columns, |row| {
+    rows(path, &columns, |_, row| {
         let (i, rank): (usize, usize) = (number(&row[0], "point")?, number(&row[1], "rank")?);
         if i >= n || rank == 0 || rank > k {
             return Err(format!("there is no rank {rank} of point {i}"));
         }
         let at = i * k + rank - 1;
-        features[at] = number(&row[2], "feature_index")?;
+        if features[at] != TopFeatures::NONE {
+            return Err(format!("rank {rank} of point {i} stands there twice"));
+        }
+        let d: u32 = number(&row[2], "feature_index")?;
+        let name = page.features.get(d as usize);
+        agree(&row[3], name.ok_or_else(|| format!("there is no feature {d}"))?, "feature")?;
+        features[at] = d;
         values[at] = number(&row[score], "score")?;
         Ok(())
     })?;

@@ -119,6 +119,7 @@ fn missing_files_are_named() {
         "attribution_components.npy",
         "loadings.npy",
         "point_importance.npy",
+        "importance.csv",
         "top_features_points.csv",
     ] {
         let dir = written(&full());
@@ -162,6 +163,56 @@ fn damaged_files_are_errors_not_panics() {
         std::fs::write(dir.path().join(name), content).unwrap();
         assert!(RunResult::read(dir.path()).is_err(), "{name}: {content}");
     }
+}
+
+/// Files of several runs in one folder contradict one another somewhere; the message says where.
+#[test]
+fn files_of_other_runs_are_named_with_their_line() {
+    for (name, from, to, words) in [
+        ("points.csv", "\n1,", "\n2,", "line 3: point is \"2\" where \"1\" is expected"),
+        ("points.csv", ",0,same", ",0,other", "line 2: group is \"other\""),
+        ("points.csv", ",0,same", ",7,same", "line 2: there is no group 7"),
+        ("features.csv", "\n1,</script>", "\n0,</script>", "line 4: index is \"0\""),
+        ("features.csv", "set 1", "set 9", "line 5: set is \"set 9\""),
+        ("importance.csv", "\nsame,ü", "\nother,ü", "line 5: group is \"other\""),
+        ("importance.csv", "ü", "u", "line 5: feature is \"u\""),
+        ("importance.csv", "set 1", "set 9", "line 5: set is \"set 9\""),
+        ("top_features_points.csv", "\n0,2,", "\n0,1,", "rank 1 of point 0 stands there twice"),
+        ("top_features_points.csv", "</script>", "x", "feature is \"x\""),
+    ] {
+        let dir = written(&full());
+        let path = dir.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{name}: {text}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let error = RunResult::read(dir.path()).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(&error, Error::Damaged { path, .. } if path.ends_with(name)), "{message}");
+        assert!(message.contains(words), "{name}: {message}");
+    }
+}
+
+/// Columns of the summary that the record states are there; records of earlier programs state none.
+#[test]
+fn summaries_have_the_columns_of_the_record() {
+    let dir = written(&full());
+    let path = dir.path().join("run.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let mut run: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    run["page"]["summary"] = json!(["importance", "sensitivity", "contrast"]);
+    std::fs::write(&path, run.to_string()).unwrap();
+    let message = RunResult::read(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("does not fill the columns importance,sensitivity"), "{message}");
+    run["page"].as_object_mut().unwrap().remove("summary");
+    std::fs::write(&path, run.to_string()).unwrap();
+    assert_eq!(RunResult::read(dir.path()).unwrap().page, full().page);
+}
+
+#[test]
+fn a_file_is_no_folder() {
+    let dir = written(&full());
+    let file = dir.path().join("points.csv");
+    assert!(matches!(RunResult::read(&file), Err(Error::NotAFolder { path }) if path == file));
 }
 
 #[test]

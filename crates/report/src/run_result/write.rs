@@ -144,7 +144,7 @@ fn set_cell(page: &PageInput, d: usize) -> Option<String> {
 }
 
 /// Names of the groups of a summary; one for all points where there are none.
-fn group_names(page: &PageInput) -> Vec<&str> {
+pub(super) fn group_names(page: &PageInput) -> Vec<&str> {
     match &page.groups {
         Some(groups) => groups.names.iter().map(String::as_str).collect(),
         None => vec!["all points"],
