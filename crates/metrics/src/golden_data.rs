@@ -12,3 +12,16 @@ pub(crate) fn samples() -> Mat<f64> {
         wave + 0.02 * ((i as usize * (j + 3)) % 11) as f64
     })
 }
+
+/// A map of [`samples`], 90 × 2.
+pub(crate) fn map() -> Mat<f64> {
+    let x = samples();
+    Mat::from_fn(N, 2, |i, c| {
+        if c == 0 { x[(i, 0)] + 0.5 * x[(i, 2)] } else { x[(i, 1)] - x[(i, 3)] * x[(i, 0)] }
+    })
+}
+
+/// Labels with three and with five classes.
+pub(crate) fn labels() -> [Vec<usize>; 2] {
+    [(0..N).map(|i| i * i % 7 % 3).collect(), (0..N).map(|i| (i * i * i + i / 9) % 5).collect()]
+}

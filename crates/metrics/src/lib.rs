@@ -4,10 +4,16 @@
 //! every result has the same bits for any number of threads; resampling draws from keyed
 //! streams.
 
+mod clustering;
 mod embedding;
 mod error;
 mod statistics;
+mod sweep;
 
+pub use clustering::{
+    Average, Contingency, Dbscan, DbscanParams, Silhouette, SilhouetteParams, calinski_harabasz,
+    davies_bouldin, silhouette,
+};
 pub use embedding::{Divergence, SparseJoint, kl_divergence, knn_preservation, neighbour_overlap};
 pub use error::{Error, Result};
 pub use statistics::{
