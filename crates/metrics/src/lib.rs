@@ -14,7 +14,12 @@ pub use clustering::{
     Average, Contingency, Dbscan, DbscanParams, Silhouette, SilhouetteParams, calinski_harabasz,
     davies_bouldin, silhouette,
 };
-pub use embedding::{Divergence, SparseJoint, kl_divergence, knn_preservation, neighbour_overlap};
+pub use embedding::{
+    CoRanking, CoRankingParams, CoRankingQuality, DistancePairs, DistanceParams, DistanceQuality,
+    Divergence, LabelQuality, NeighbourQuality, NeighbourRanks, Quality, QualityParams, RankParams,
+    SampleQuality, SparseJoint, continuity, kl_divergence, knn_preservation, neighbour_overlap,
+    neighbourhood_hit, neighbourhood_hits, trustworthiness,
+};
 pub use error::{Error, Result};
 pub use statistics::{
     BootstrapParams, CorrelationTest, Interval, MannWhitney, Method, auroc, benjamini_hochberg,
