@@ -4,6 +4,7 @@ mod attribution;
 mod map;
 mod neighbours;
 mod occlusion;
+mod quality;
 
 criterion::criterion_group!(
     kernels,
@@ -12,6 +13,7 @@ criterion::criterion_group!(
     map::repulsion,
     map::step,
     neighbours::neighbours,
-    occlusion::occlusion
+    occlusion::occlusion,
+    quality::quality
 );
 criterion::criterion_main!(kernels);

@@ -146,6 +146,10 @@ fn length(refusal: &Refusal) -> bool {
         )
 }
 
+fn too_few_samples(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Metrics(embex_metrics::Error::TooFew { got: 0 | 1, .. }))
+}
+
 fn map_shape(refusal: &Refusal) -> bool {
     use embex_tsne::Error::InitShape;
     matches!(refusal, Refusal::Tsne(InitShape { n_rows, n_samples, .. }) if n_rows != n_samples)
@@ -187,6 +191,15 @@ pub(crate) const ENTRIES: &[Entry] = &[
     entry!("knn between, queries", knn_to, is_empty, answered),
     entry!("knn preservation, before", |bed, x, _| preservation(x, bed.map()), length, length),
     entry!("knn preservation, after", |bed, x, _| preservation(bed.map(), x), length, length),
+    entry!(
+        "quality, before",
+        |bed, x, b| quality(bed, x, bed.map(), b),
+        too_few_samples,
+        too_few_samples
+    ),
+    entry!("quality, after", |bed, x, b| quality(bed, bed.samples(), x, b), length, length),
+    entry!("shape of clusters", shape, length, length),
+    entry!("dbscan", |_, x, b| dbscan(x, b), is_empty, answered),
     entry!("kl divergence", |bed, x, _| kl(bed, x), length, length),
     entry!("affinities", tsne_affinities, is_empty, perplexity),
     entry!("start", |_, x, _| start(x), is_empty, too_few),
@@ -309,6 +322,51 @@ fn knn_to(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
 
 fn preservation(before: MatRef<'_, f64>, after: MatRef<'_, f64>) -> Answer {
     Ok(Numbers(vec![embex_metrics::knn_preservation(before, after, 5)?]))
+}
+
+/// Four labels, in turn.
+fn labels(bed: &Bed) -> Vec<usize> {
+    (0..bed.samples().nrows()).map(|i| i % 4).collect()
+}
+
+fn quality(
+    bed: &Bed,
+    before: MatRef<'_, f64>,
+    after: MatRef<'_, f64>,
+    budget: MemoryBudget,
+) -> Answer {
+    let params = embex_metrics::QualityParams::default().with_ks(vec![5, 20]);
+    let labels = (before.nrows() == bed.samples().nrows()).then(|| labels(bed));
+    let found = params.measure(before, after, labels.as_deref(), &mut Silent, budget)?;
+    let (d, c) = (found.distances, found.co_ranking);
+    let mut numbers = vec![c.auc_ln_k, c.q_local, c.q_global];
+    numbers.extend([d.pearson, d.spearman, d.stress, d.kruskal_stress].into_iter().flatten());
+    for n in found.neighbours {
+        numbers.extend([n.recall, n.trustworthiness, n.continuity, n.mrre_false, n.mrre_missing]);
+    }
+    let labels = found.labels.into_iter().flat_map(|l| {
+        let silhouettes = [l.silhouette_before, l.silhouette_after].into_iter().flatten();
+        silhouettes.chain(l.hit_before).chain(l.hit_after).collect::<Vec<f64>>()
+    });
+    let rows = found.per_sample;
+    Ok(Numbers(numbers).and(labels).and(rows.trustworthiness).and(rows.continuity))
+}
+
+fn shape(bed: &Bed, x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let labels = labels(bed);
+    let params = embex_metrics::SilhouetteParams::default();
+    let found = params.measure(x, &labels, &mut Silent, budget)?;
+    // undefined where centroids coincide; what else they refuse, silhouettes refuse before
+    let others = [
+        embex_metrics::davies_bouldin(x, &labels).ok(),
+        embex_metrics::calinski_harabasz(x, &labels).ok(),
+    ];
+    Ok(Numbers(found.values).and(others.into_iter().flatten()))
+}
+
+fn dbscan(x: MatRef<'_, f64>, budget: MemoryBudget) -> Answer {
+    let found = embex_metrics::DbscanParams::new(3.0, 4).fit(x, &mut Silent, budget)?;
+    Ok(Numbers(found.labels.into_iter().map(|l| l.map_or(-1.0, |l| l as f64)).collect()))
 }
 
 /// Compressed rows of joint affinities.

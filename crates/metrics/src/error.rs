@@ -32,6 +32,14 @@ pub enum Error {
         /// Samples given.
         n: usize,
     },
+    /// A neighbour list names a sample that there is not.
+    #[error("the neighbours of row {row} are not all among the {n} samples")]
+    UnknownNeighbour {
+        /// The first such row.
+        row: usize,
+        /// Samples given.
+        n: usize,
+    },
     /// All labels are the same where two classes are compared.
     #[error("{n_positive} of {n} samples are positive; both classes are needed")]
     OneClass {
@@ -76,16 +84,58 @@ pub enum Error {
         /// What would be accepted.
         expected: &'static str,
     },
+    /// Shapes of clusters need at least two of them and fewer than samples.
+    #[error("{n_clusters} clusters of {n} samples; needs 2 or more, and fewer than samples")]
+    ClusterCount {
+        /// Different labels.
+        n_clusters: usize,
+        /// Samples given.
+        n: usize,
+    },
+    /// A measure has no value for this input.
+    #[error("the {what} is undefined: {why}")]
+    Undefined {
+        /// Which measure.
+        what: &'static str,
+        /// What leaves it without a value.
+        why: &'static str,
+    },
     /// A matrix was refused.
     #[error(transparent)]
-    Matrix(#[from] embex_linalg::Error),
+    Matrix(embex_linalg::Error),
     /// The neighbour search refused its input.
     #[error(transparent)]
-    Search(#[from] embex_trees::Error),
+    Search(embex_trees::Error),
+    /// The observer asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<embex_linalg::Error> for Error {
+    fn from(error: embex_linalg::Error) -> Self {
+        match error {
+            embex_linalg::Error::Cancelled => Self::Cancelled,
+            error => Self::Matrix(error),
+        }
+    }
+}
+
+impl From<embex_trees::Error> for Error {
+    fn from(error: embex_trees::Error) -> Self {
+        match error {
+            embex_trees::Error::Cancelled => Self::Cancelled,
+            error => Self::Search(error),
+        }
+    }
 }
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Accepts an input with an entry for each of `expected` samples.
+pub(crate) fn length(what: &'static str, got: usize, expected: usize) -> Result<()> {
+    if got == expected { Ok(()) } else { Err(Error::LengthMismatch { what, got, expected }) }
+}
 
 /// Accepts values without NaN.
 pub(crate) fn no_nan(what: &'static str, values: &[f64]) -> Result<()> {

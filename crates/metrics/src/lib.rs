@@ -4,22 +4,31 @@
 //! every result has the same bits for any number of threads; resampling draws from keyed
 //! streams.
 
-mod auroc;
-mod bootstrap;
-mod divergence;
+mod clustering;
+mod embedding;
 mod error;
-mod fdr;
-mod mann_whitney;
-mod preservation;
+mod statistics;
+mod sweep;
 
-pub use auroc::auroc;
-pub use bootstrap::{BootstrapParams, Interval, quantile};
-pub use divergence::{Divergence, SparseJoint, kl_divergence};
+pub use clustering::{
+    Average, Contingency, Dbscan, DbscanParams, Silhouette, SilhouetteParams, calinski_harabasz,
+    davies_bouldin, silhouette,
+};
+pub use embedding::{
+    CoRanking, CoRankingParams, CoRankingQuality, DistancePairs, DistanceParams, DistanceQuality,
+    Divergence, LabelQuality, NeighbourQuality, NeighbourRanks, Quality, QualityParams, RankParams,
+    SampleQuality, SparseJoint, continuity, kl_divergence, knn_preservation, neighbour_overlap,
+    neighbourhood_hit, neighbourhood_hits, trustworthiness,
+};
 pub use error::{Error, Result};
-pub use fdr::benjamini_hochberg;
-pub use mann_whitney::{MannWhitney, Method, mann_whitney_u};
-pub use preservation::{knn_preservation, neighbour_overlap};
+pub use statistics::{
+    BootstrapParams, CorrelationTest, Interval, MannWhitney, Method, auroc, benjamini_hochberg,
+    mann_whitney_u, pearson_test, quantile, spearman_test,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(test)]
+mod golden_data;

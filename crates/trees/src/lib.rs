@@ -13,6 +13,7 @@ mod points;
 mod product;
 pub mod quadtree;
 mod ranked;
+mod row_distances;
 mod search;
 
 #[cfg(feature = "approx")]
@@ -20,6 +21,7 @@ pub use approximate::{ApproximateNeighbours, ApproximateParams};
 pub use error::{Error, Result};
 pub use knn::{KnnParams, Method, Metric, knn, knn_between, knn_with};
 pub use neighbours::Neighbours;
+pub use row_distances::RowDistances;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

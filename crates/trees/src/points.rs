@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::{Error, Result};
 
 /// Sums of squares run in this many interleaved lanes; the last bits of a distance depend on it.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// Largest entries within this range keep squares and their sums far from both ends of `f64`,
 /// so the rows stay as they are; otherwise a power of two brings the largest entry near 1.
@@ -48,6 +48,11 @@ impl Scale {
             return Self::ONE;
         }
         Self { factor: power_of_two_below(largest.recip().clamp(f64::MIN_POSITIVE, 1e307)) }
+    }
+
+    /// The power itself.
+    pub(crate) const fn factor(self) -> f64 {
+        self.factor
     }
 
     /// A squared distance of scaled rows on the scale of the data; `None` if it does not fit.

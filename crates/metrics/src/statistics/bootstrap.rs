@@ -88,17 +88,69 @@ impl BootstrapParams {
         }
         finite("the values", values)?;
         finite("the sum of sizes", &[values.iter().map(|v| v.abs()).sum()])?;
-        let mut means: Vec<f64> = (0..self.n_resamples)
-            .into_par_iter()
-            .map(|r| {
-                let mut rng = seed::stream(self.seed, "bootstrap", r as u64);
-                (0..n).map(|_| values[rng.random_range(0..n)]).sum::<f64>() / n as f64
-            })
-            .collect();
-        means.sort_unstable_by(f64::total_cmp);
-        let tail = (1.0 - self.level) / 2.0;
         let estimate = ordered_sum(n, |i| values[i]) / n as f64;
-        Ok(Interval { low: at(&means, tail), estimate, high: at(&means, 1.0 - tail) })
+        let means =
+            self.resampled(n, |drawn| drawn.iter().map(|&i| values[i]).sum::<f64>() / n as f64);
+        Ok(self.interval(estimate, means))
+    }
+
+    /// Percentile interval of any statistic of `n` samples.
+    ///
+    /// As [`Self::mean`], for `statistic` of the samples at the positions it is given: all of
+    /// 0..n in order for the estimate, n draws with replacement for each resample, so that
+    /// measures of several aligned vectors resample together. Correlations, areas and other
+    /// statistics may have no value for some resamples; such a one is an error, not left out,
+    /// because leaving it out would narrow the interval. Cost `n_resamples` statistics.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] without samples; [`Error::Setting`]; the first error of `statistic`
+    /// in the order of resamples; [`Error::Value`] if its value is not finite.
+    ///
+    /// # Example
+    /// ```
+    /// use embex_metrics::{BootstrapParams, pearson_test};
+    /// let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    /// let b = [1.0, 3.0, 2.0, 5.0, 4.0, 6.0, 8.0, 7.0];
+    /// let at = |v: &[f64], drawn: &[usize]| drawn.iter().map(|&i| v[i]).collect::<Vec<_>>();
+    /// let params = BootstrapParams::default().with_n_resamples(200);
+    /// let interval = params.statistic(8, |drawn| {
+    ///     Ok(pearson_test(&at(&a, drawn), &at(&b, drawn))?.coefficient)
+    /// })?;
+    /// assert!(interval.low > 0.5 && interval.high <= 1.0);
+    /// # Ok::<(), embex_metrics::Error>(())
+    /// ```
+    pub fn statistic(
+        &self,
+        n: usize,
+        statistic: impl Fn(&[usize]) -> Result<f64> + Sync,
+    ) -> Result<Interval> {
+        self.check()?;
+        if n == 0 {
+            return Err(Error::TooFew { what: "a bootstrap", needed: 1, got: 0 });
+        }
+        let all: Vec<usize> = (0..n).collect();
+        let estimate = statistic(&all)?;
+        finite("the statistic of the samples", &[estimate])?;
+        let values = self.resampled(n, statistic).into_iter().collect::<Result<Vec<f64>>>()?;
+        finite("the statistics of resamples", &values)?;
+        Ok(self.interval(estimate, values))
+    }
+
+    /// A statistic of every resample, each drawn from its own stream.
+    fn resampled<R: Send>(&self, n: usize, statistic: impl Fn(&[usize]) -> R + Sync) -> Vec<R> {
+        let resample = |drawn: &mut Vec<usize>, r: usize| {
+            let mut rng = seed::stream(self.seed, "bootstrap", r as u64);
+            drawn.clear();
+            drawn.extend((0..n).map(|_| rng.random_range(0..n)));
+            statistic(drawn)
+        };
+        (0..self.n_resamples).into_par_iter().map_init(Vec::new, resample).collect()
+    }
+
+    fn interval(&self, estimate: f64, mut values: Vec<f64>) -> Interval {
+        values.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - self.level) / 2.0;
+        Interval { low: at(&values, tail), estimate, high: at(&values, 1.0 - tail) }
     }
 
     fn check(&self) -> Result<()> {
@@ -181,6 +233,33 @@ mod tests {
         let wide = BootstrapParams::default().with_level(0.99).with_seed(1).mean(&values).unwrap();
         assert!(wide.low <= interval(1).low && wide.high >= interval(1).high);
         assert!(wide.low >= 1.0 && wide.high <= 9.0);
+    }
+
+    #[test]
+    fn the_mean_is_a_statistic_and_others_resample_together() {
+        let values: Vec<f64> = (0..50).map(|i| f64::from(i * i % 37)).collect();
+        let params = BootstrapParams::default().with_n_resamples(500);
+        let sum = |drawn: &[usize]| drawn.iter().map(|&i| values[i]).sum::<f64>();
+        let mean = params.statistic(50, |drawn| Ok(sum(drawn) / 50.0)).unwrap();
+        assert_eq!(mean, params.mean(&values).unwrap());
+        let twice: Vec<f64> = values.iter().map(|v| 2.0 * v).collect();
+        let ratio = |drawn: &[usize]| Ok(drawn.iter().map(|&i| twice[i]).sum::<f64>() / sum(drawn));
+        let ratio = params.statistic(50, ratio).unwrap();
+        assert_eq!((ratio.low, ratio.estimate, ratio.high), (2.0, 2.0, 2.0));
+    }
+
+    #[test]
+    fn statistics_without_a_value_are_errors() {
+        let params = BootstrapParams::default().with_n_resamples(50);
+        assert!(matches!(params.statistic(0, |_| Ok(0.0)), Err(Error::TooFew { .. })));
+        assert!(matches!(params.statistic(3, |_| Ok(f64::NAN)), Err(Error::Value { .. })));
+        let spread = |drawn: &[usize]| Ok(1.0 / f64::from(drawn.iter().any(|&i| i != drawn[0])));
+        let what = "the statistics of resamples";
+        assert!(
+            matches!(params.statistic(2, spread), Err(Error::Value { what: w, .. }) if w == what)
+        );
+        let fails = |_: &[usize]| Err(Error::OneClass { n_positive: 0, n: 2 });
+        assert!(matches!(params.statistic(2, fails), Err(Error::OneClass { .. })));
     }
 
     #[test]
