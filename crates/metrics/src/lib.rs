@@ -9,6 +9,7 @@ mod bootstrap;
 mod divergence;
 mod error;
 mod fdr;
+pub mod features;
 mod mann_whitney;
 mod preservation;
 
