@@ -4,6 +4,7 @@
 //! every result has the same bits for any number of threads; resampling draws from keyed
 //! streams.
 
+pub mod attribution;
 mod auroc;
 mod bootstrap;
 mod divergence;
