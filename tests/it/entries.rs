@@ -7,7 +7,12 @@ use embex_linalg::faer::{Mat, MatRef};
 use embex_linalg::kmeans::KMeansParams;
 use embex_linalg::pca::{PcaParams, Solver};
 use embex_linalg::progress::Silent;
-use embex_linalg::{MemoryBudget, stats};
+use embex_linalg::{MemoryBudget, Rows, stats};
+use embex_metrics::attribution::{
+    self as quality, AgreementParams, Baseline, Corruption, InfidelityParams, MotionParams,
+    PerSample, Perturbation, Ranking, Scope, SensitivityParams,
+};
+use embex_metrics::{BootstrapParams, features};
 use embex_trees::{KnnParams, Metric, Neighbours};
 use embex_tsne::attribution::{
     AttributeParams, Attributor, Bandwidth, Derivative, Formula, Scalar,
@@ -250,6 +255,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
     entry!("contrast", |bed, x, _| contrast(bed, x), is_empty, length),
     entry!("group means", |bed, x, _| group_means(bed, x), is_empty, length),
     entry!("top features", |_, x, _| top_features(x), is_empty, answered),
+    entry!("mean differences", |bed, x, _| mean_differences(bed, x), is_empty, length),
+    entry!("laplacian score", |bed, x, _| laplacian(bed, x), is_empty, length),
+    entry!("laplacian score, dense", |_, x, _| laplacian_dense(x), is_empty, answered),
+    entry!("fisher score", |bed, x, _| fisher(bed, x), is_empty, length),
+    entry!("wilcoxon", |bed, x, _| wilcoxon(bed, x), is_empty, length),
+    entry!("mean size", |bed, x, _| mean_size(bed, x), is_empty, length),
+    entry!("corruption", |bed, x, _| corruption(bed, x), length, length),
+    entry!("deletion and insertion", |bed, x, _| motion(bed, x), is_empty, length),
+    entry!("infidelity", |_, x, _| infidelity(x), is_empty, answered),
+    entry!("maximum sensitivity", |_, x, _| max_sensitivity(x), is_empty, answered),
+    entry!("concentration", |_, x, _| concentration(x), is_empty, answered),
+    entry!("agreement", |bed, x, _| agreement(bed, x), is_empty, length),
+    entry!("permuted columns", |_, x, _| permuted(x), is_empty, answered),
 ];
 
 /// The first two columns, where a map is wanted.
@@ -561,4 +579,112 @@ fn top_features(x: MatRef<'_, f64>) -> Answer {
     let row =
         |i| top.features(i).iter().map(|&d| f64::from(d)).chain(top.values(i).iter().copied());
     Ok(Numbers::default().and((0..top.n_rows()).flat_map(row)))
+}
+
+fn mean_differences(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let found = stats::mean_differences(x, bed.groups().codes(), 4)?;
+    Ok(Numbers(found.variance.clone()).rows(&found.difference).rows(&found.standardised()))
+}
+
+fn laplacian(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let (starts, columns, values) = compressed(bed.affinities());
+    let graph = features::SparseGraph::new(&starts, &columns, &values)?;
+    Ok(Numbers(features::laplacian_score(x, &graph)?))
+}
+
+fn laplacian_dense(x: MatRef<'_, f64>) -> Answer {
+    let near = |i: usize, row: &mut [f64]| {
+        row.iter_mut().enumerate().for_each(|(j, w)| *w = 1.0 / (1 + i.abs_diff(j)) as f64);
+    };
+    Ok(Numbers(features::laplacian_score_dense(x, near)?))
+}
+
+fn fisher(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let scores = features::fisher_score(x, bed.groups().codes())?;
+    // Infinite where the groups are constant: 1/(1 + score) is 0 then.
+    Ok(Numbers(scores.into_iter().map(|score| 1.0 / (1.0 + score)).collect()))
+}
+
+fn wilcoxon(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let found = features::wilcoxon(x, bed.groups().codes())?;
+    Ok(Numbers::default().rows(&found.auroc).rows(&found.z).rows(&found.p))
+}
+
+fn mean_size(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    Ok(Numbers::default().rows(&features::mean_size(x, bed.groups().codes())?))
+}
+
+/// The bed's samples ranked by size.
+fn ranking(bed: &Bed) -> Result<Ranking, embex_metrics::Error> {
+    Ranking::new(bed.samples(), Scope::Local, quality::Order::LargestSize, D)
+}
+
+fn corruption(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let mut numbers = Numbers::default();
+    for how in [Corruption::Mean, Corruption::ColumnMean, Corruption::Permutation] {
+        numbers = numbers.rows(&quality::corrupt(x, &ranking(bed)?, 3, how, 5)?);
+    }
+    let global = ranking(bed)?.most_frequent(Scope::Global, 3)?;
+    Ok(numbers.rows(&quality::corrupt(x, &global, 3, Corruption::Removal, 5)?))
+}
+
+fn few_resamples() -> BootstrapParams {
+    BootstrapParams::default().with_n_resamples(20)
+}
+
+fn per_sample(numbers: Numbers, scores: &PerSample) -> Numbers {
+    let mean = [scores.mean.low, scores.mean.estimate, scores.mean.high];
+    numbers.and(scores.values.iter().map(|v| v.unwrap_or(-1.0))).and(mean)
+}
+
+fn motion(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let baseline = Baseline::Row(vec![0.0; x.ncols()]);
+    let params = MotionParams::default().with_baseline(baseline).with_bootstrap(few_resamples());
+    let embed = |x: MatRef<'_, f64>| Ok::<_, Refusal>(Rows::copy_from(axes(x)));
+    let ranking = ranking(bed)?;
+    let mut numbers = Numbers::default();
+    for curve in [
+        quality::deletion_curve(x, &ranking, &params, embed)?,
+        quality::insertion_curve(x, &ranking, &params, embed)?,
+    ] {
+        numbers = numbers.and(curve.curve.iter().flat_map(|c| [c.low, c.estimate, c.high]));
+        numbers = per_sample(numbers, &curve.area);
+    }
+    Ok(per_sample(numbers, &quality::latent_shift(x, &ranking, 2, &params, embed)?))
+}
+
+fn infidelity(x: MatRef<'_, f64>) -> Answer {
+    let params = InfidelityParams::default().with_n_draws(3).with_bootstrap(few_resamples());
+    let noise = Perturbation::Gaussian { sd: 1.0 };
+    let sum = |x: MatRef<'_, f64>| {
+        let row = |i: usize| (0..x.ncols()).map(|d| x[(i, d)]).sum();
+        Ok::<_, Refusal>((0..x.nrows()).map(row).collect())
+    };
+    let found = quality::infidelity(x, x, &noise, &params, sum)?;
+    let numbers = per_sample(Numbers(found.factors), &found.raw);
+    Ok(per_sample(numbers, &found.scaled))
+}
+
+fn max_sensitivity(x: MatRef<'_, f64>) -> Answer {
+    let params = SensitivityParams::new(0.5).with_n_draws(3).with_bootstrap(few_resamples());
+    let explain = |x: MatRef<'_, f64>| Ok::<_, Refusal>(Rows::copy_from(x));
+    let found = quality::max_sensitivity(x, &params, explain)?;
+    Ok(per_sample(Numbers::default(), &found.absolute))
+}
+
+fn concentration(x: MatRef<'_, f64>) -> Answer {
+    let found = quality::concentration(x, &few_resamples())?;
+    let numbers = per_sample(Numbers::default(), &found.sparseness);
+    Ok(per_sample(per_sample(numbers, &found.complexity), &found.effective_features))
+}
+
+fn agreement(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
+    let params = AgreementParams::default().with_k(3).with_bootstrap(few_resamples());
+    let found = quality::agreement(x, bed.samples(), &params)?;
+    let numbers = per_sample(per_sample(Numbers::default(), &found.overlap), &found.rank_biased);
+    Ok([found.spearman, found.kendall].iter().flatten().fold(numbers, per_sample))
+}
+
+fn permuted(x: MatRef<'_, f64>) -> Answer {
+    Ok(Numbers::default().rows(&quality::permute_columns(x, (3, 1))?))
 }

@@ -61,7 +61,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// Compressed rows are inconsistent.
-    #[error("row {row} of the affinities: {problem}")]
+    #[error("row {row} of the compressed rows: {problem}")]
     Structure {
         /// The first bad row.
         row: usize,
@@ -99,6 +99,32 @@ pub enum Error {
         what: &'static str,
         /// What leaves it without a value.
         why: &'static str,
+    },
+    /// Groups must be numbered without gaps.
+    #[error("no sample is in group {group} of {n_groups}")]
+    EmptyGroup {
+        /// The first group without samples.
+        group: usize,
+        /// Groups there are, by the largest number.
+        n_groups: usize,
+    },
+    /// A ranking is of another scope than the operation needs.
+    #[error("{what} needs {expected}")]
+    Scope {
+        /// The operation.
+        what: &'static str,
+        /// What it needs.
+        expected: &'static str,
+    },
+    /// A name must be there once.
+    #[error("the {what} have the name {name:?} {times} times, must be once")]
+    Name {
+        /// Which names.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// How often it is there: 0 or 2.
+        times: usize,
     },
     /// A matrix was refused.
     #[error(transparent)]

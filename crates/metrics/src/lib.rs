@@ -4,9 +4,11 @@
 //! every result has the same bits for any number of threads; resampling draws from keyed
 //! streams.
 
+pub mod attribution;
 mod clustering;
 mod embedding;
 mod error;
+pub mod features;
 mod statistics;
 mod sweep;
 

@@ -38,6 +38,9 @@ impl<'a> SparseJoint<'a> {
         let n = starts.len() - 1;
         for row in 0..n {
             check_row(starts, columns, n, row)?;
+            if columns[starts[row]..starts[row + 1]].binary_search(&(row as u32)).is_ok() {
+                return Err(Error::Structure { row, problem: "holds a diagonal entry" });
+            }
         }
         if starts[n] != p.len() {
             let problem = "does not end with the last entry";
@@ -66,7 +69,8 @@ impl<'a> SparseJoint<'a> {
     }
 }
 
-fn check_row(starts: &[usize], columns: &[u32], n: usize, row: usize) -> Result<()> {
+/// Accepts one of compressed rows: its range, and columns that ascend below `n`.
+pub(crate) fn check_row(starts: &[usize], columns: &[u32], n: usize, row: usize) -> Result<()> {
     let fail = |problem| Err(Error::Structure { row, problem });
     let (start, end) = (starts[row], starts[row + 1]);
     if start > end || end > columns.len() {
@@ -78,9 +82,6 @@ fn check_row(starts: &[usize], columns: &[u32], n: usize, row: usize) -> Result<
     }
     if columns.last().is_some_and(|&j| j as usize >= n) {
         return fail("a column is beyond the last sample");
-    }
-    if columns.binary_search(&(row as u32)).is_ok() {
-        return fail("holds a diagonal entry");
     }
     Ok(())
 }

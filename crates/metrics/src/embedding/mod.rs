@@ -2,7 +2,7 @@
 
 mod co_ranking;
 mod distances;
-mod divergence;
+pub(crate) mod divergence;
 mod neighbourhood_hit;
 mod preservation;
 mod quality;

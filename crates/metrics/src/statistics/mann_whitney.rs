@@ -69,27 +69,43 @@ pub fn mann_whitney_u(first: &[f64], second: &[f64], method: Method) -> Result<M
     }
     let pooled: Vec<f64> = first.iter().chain(second).copied().collect();
     let ranks = ranks(&pooled)?;
-    let (n1, n2) = (first.len() as f64, second.len() as f64);
-    let u = ranks[..first.len()].iter().sum::<f64>() - n1 * (n1 + 1.0) / 2.0;
-    let ties = tie_term(&ranks);
-    let exact = method == Method::Auto
-        && ties == 0.0
-        && first.len().saturating_mul(second.len()) <= EXACT_UP_TO;
-    let sd = deviation(n1, n2, ties);
-    let mean = n1 * n2 / 2.0;
-    let z = standardised((u - mean).abs(), sd).max(0.0).copysign(u - mean);
-    let (p_greater, p_less) = if exact {
-        exact_tails(first.len(), second.len(), u as usize)
-    } else {
-        (upper_tail(standardised(u - mean, sd)), upper_tail(standardised(mean - u, sd)))
-    };
-    let p_two_sided = (2.0 * p_greater.min(p_less)).min(1.0);
+    let rank_sum = ranks[..first.len()].iter().sum();
     let n = [first.len(), second.len()];
-    Ok(MannWhitney { u, z, p_two_sided, p_greater, p_less, exact, n })
+    Ok(Ranked { rank_sum, n, ties: tie_term(&ranks) }.test(method))
+}
+
+/// What the test needs of two samples that were ranked together.
+pub(crate) struct Ranked {
+    /// Σ of the first sample's ranks.
+    pub(crate) rank_sum: f64,
+    /// Sizes of the samples, at least 1.
+    pub(crate) n: [usize; 2],
+    /// [`tie_term`] of all ranks.
+    pub(crate) ties: f64,
+}
+
+impl Ranked {
+    pub(crate) fn test(&self, method: Method) -> MannWhitney {
+        let Self { rank_sum, n, ties } = *self;
+        let (n1, n2) = (n[0] as f64, n[1] as f64);
+        let u = rank_sum - n1 * (n1 + 1.0) / 2.0;
+        let few = n[0].saturating_mul(n[1]) <= EXACT_UP_TO;
+        let exact = method == Method::Auto && ties == 0.0 && few;
+        let sd = deviation(n1, n2, ties);
+        let mean = n1 * n2 / 2.0;
+        let z = standardised((u - mean).abs(), sd).max(0.0).copysign(u - mean);
+        let (p_greater, p_less) = if exact {
+            exact_tails(n[0], n[1], u as usize)
+        } else {
+            (upper_tail(standardised(u - mean, sd)), upper_tail(standardised(mean - u, sd)))
+        };
+        let p_two_sided = (2.0 * p_greater.min(p_less)).min(1.0);
+        MannWhitney { u, z, p_two_sided, p_greater, p_less, exact, n }
+    }
 }
 
 /// Σ (t³ − t) over the ties: ranks that are equal.
-fn tie_term(ranks: &[f64]) -> f64 {
+pub(crate) fn tie_term(ranks: &[f64]) -> f64 {
     let mut sorted = ranks.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.chunk_by(|a, b| a == b).map(|tie| (tie.len() as f64).powi(3) - tie.len() as f64).sum()

@@ -4,7 +4,7 @@ mod auroc;
 mod bootstrap;
 mod correlation;
 mod fdr;
-mod mann_whitney;
+pub(crate) mod mann_whitney;
 
 pub use auroc::auroc;
 pub use bootstrap::{BootstrapParams, Interval, quantile};

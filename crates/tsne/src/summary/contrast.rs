@@ -1,7 +1,6 @@
 //! Differences of means: the plain baseline beside which every explanation is shown.
 
-use embex_linalg::{Real, Rows, check, faer::MatRef};
-use rayon::prelude::*;
+use embex_linalg::{Real, Rows, faer::MatRef, stats};
 
 use super::Groups;
 use crate::Result;
@@ -25,7 +24,8 @@ impl Contrast {
     ///
     /// # Errors
     /// [`embex_linalg::Error::Empty`], [`embex_linalg::Error::NotFinite`],
-    /// [`embex_linalg::Error::LengthMismatch`] if the groups are of other samples.
+    /// [`embex_linalg::Error::LengthMismatch`] if the groups are of other samples,
+    /// [`embex_linalg::Error::OutOfRange`] if a difference or a variance is.
     ///
     /// # Example
     /// ```
@@ -38,42 +38,8 @@ impl Contrast {
     /// # Ok::<(), embex_tsne::Error>(())
     /// ```
     pub fn new<T: Real>(x: MatRef<'_, T>, groups: &Groups) -> Result<Self> {
-        check::finite(x)?;
-        check::length("groups", groups.n_samples(), x.nrows())?;
-        let (n_groups, n_features) = (groups.n_groups(), x.ncols());
-        let columns: Vec<(Vec<f64>, f64)> =
-            (0..n_features).into_par_iter().map(|d| column(x, d, groups)).collect();
-        let mut contrast = Self {
-            standardised: Rows::zeros(n_groups, n_features),
-            difference: Rows::zeros(n_groups, n_features),
-            variance: Vec::with_capacity(n_features),
-        };
-        for (d, (differences, variance)) in columns.into_iter().enumerate() {
-            for (group, difference) in differences.into_iter().enumerate() {
-                contrast.difference.row_mut(group)[d] = difference;
-                let scaled = if variance > 0.0 { difference.abs() / variance.sqrt() } else { 0.0 };
-                contrast.standardised.row_mut(group)[d] = scaled;
-            }
-            contrast.variance.push(variance);
-        }
-        Ok(contrast)
+        let found = stats::mean_differences(x, groups.codes(), groups.n_groups())?;
+        let standardised = found.standardised();
+        Ok(Self { standardised, difference: found.difference, variance: found.variance })
     }
-}
-
-/// Differences of one feature and its variance; all 0 if it is constant.
-fn column<T: Real>(x: MatRef<'_, T>, d: usize, groups: &Groups) -> (Vec<f64>, f64) {
-    let n = x.nrows();
-    let origin = x[(0, d)].to_f64(); // so that a large common offset costs no digits
-    let mut sums = vec![0.0; groups.n_groups()];
-    for (i, &group) in groups.codes().iter().enumerate() {
-        sums[group as usize] += x[(i, d)].to_f64() - origin;
-    }
-    let total: f64 = sums.iter().sum();
-    let mean = total / n as f64;
-    let square = |i: usize| (x[(i, d)].to_f64() - origin - mean).powi(2);
-    let variance = (0..n).map(square).sum::<f64>() / n as f64;
-    let difference = |(&sum, &size): (&f64, &usize)| {
-        sum / size as f64 - (total - sum) / (n - size) as f64 // two groups or more: n > size
-    };
-    (sums.iter().zip(groups.sizes()).map(difference).collect(), variance)
 }
