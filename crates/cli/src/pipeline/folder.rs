@@ -140,8 +140,7 @@ impl Folder {
 
 /// Refuses a folder that is neither empty nor has our file of this name: nobody's files are lost.
 fn check_ours(folder: &Path, file: &str) -> Result<()> {
-    let is_empty = |folder| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if !folder.is_dir() || folder.join(file).is_file() || is_empty(folder) {
+    if !folder.is_dir() || folder.join(file).is_file() || AtomicDir::holds_nothing(folder) {
         return Ok(());
     }
     Err(Error::NotOurs(folder.to_owned()))

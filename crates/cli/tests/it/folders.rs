@@ -47,6 +47,17 @@ fn a_damaged_checkpoint_is_named_and_the_others_stay() {
     assert!(partial.join("affinities.checkpoint").is_file());
 }
 
+/// Killed while it wrote its very first file.
+#[test]
+fn a_run_that_had_hardly_begun_is_begun_anew() {
+    let bed = Bed::new();
+    let partial = bed.path("out.partial");
+    fs::create_dir(&partial).expect("creates");
+    fs::write(partial.join(".embex-x.tmp"), "{").expect("writes");
+    bed.succeed("out", &["--resume"]);
+    assert!(bed.path("out").join("run.json").is_file() && !partial.exists());
+}
+
 #[test]
 fn damaged_settings_say_what_to_do() {
     let bed = Bed::new();

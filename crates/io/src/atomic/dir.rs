@@ -258,6 +258,15 @@ impl AtomicDir {
         remove.map_err(|error| error.in_file(&self.work))
     }
 
+    /// Whether a folder holds nothing, or nothing but what a killed program left of files that it
+    /// was writing; `false` if it cannot be listed.
+    pub fn holds_nothing(folder: impl AsRef<Path>) -> bool {
+        let is_temporary = |entry: std::io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY))
+        };
+        fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_temporary))
+    }
+
     /// Removes what a killed program left of files it was writing; would take the files of one that
     /// still runs. [`Self::commit`] does so too.
     ///
@@ -317,6 +326,17 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_a_killed_program_left_of_its_first_file_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(AtomicDir::holds_nothing(folder.path()));
+        fs::write(folder.path().join(format!("{TEMPORARY}x.tmp")), "{").unwrap();
+        assert!(AtomicDir::holds_nothing(folder.path()));
+        fs::write(folder.path().join("mine.txt"), "").unwrap();
+        assert!(!AtomicDir::holds_nothing(folder.path()));
+        assert!(!AtomicDir::holds_nothing(folder.path().join("absent")));
     }
 
     #[test]
