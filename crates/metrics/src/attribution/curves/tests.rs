@@ -93,7 +93,7 @@ fn cells_run_alone_resume_and_cancel() {
     assert_eq!(test.run::<Error>(whole.clone(), never, |_| Ok(()), &mut Silent).unwrap(), whole);
     let mut stop = |u: Update<'_>| if u.done == 2 { Flow::Cancel } else { Flow::Continue };
     let stopped = test.run(Vec::new(), pca, |_| Ok(()), &mut stop).unwrap_err();
-    assert_eq!(stopped, Error::Matrix(embex_linalg::Error::Cancelled));
+    assert_eq!(stopped, Error::Cancelled);
 }
 
 #[test]
