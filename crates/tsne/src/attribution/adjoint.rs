@@ -11,6 +11,7 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::near::breadth_first;
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z, row_mass};
 use super::small::{Square, smallest};
@@ -168,7 +169,8 @@ pub(crate) struct Swept<T> {
 
 /// One task's rows.
 struct Rowset<'w, T, const C: usize, const K: usize> {
-    first: usize,
+    /// Which rows.
+    rows: Vec<u32>,
     /// S of each row: K × degree.
     weights: Vec<&'w mut [T]>,
     /// f̄ and v̄ of each row.
@@ -227,11 +229,14 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
             arch.dispatch(SweepRows { block: &block, edges, set });
         });
     }
-    let mut transfer = Vec::with_capacity(n * K * C);
-    let (mut stability, mut limited) = (Vec::with_capacity(n), 0);
+    let mut transfer = vec![T::ZERO; n * K * C];
+    let (mut stability, mut limited) = (vec![0.0; n], 0);
     for set in sets {
-        transfer.extend(set.state.iter().flat_map(|s| s[0].as_flattened()).copied());
-        stability.extend(set.stability);
+        for ((&row, state), stable) in set.rows.iter().zip(&set.state).zip(&set.stability) {
+            let i = row as usize;
+            transfer[i * K * C..(i + 1) * K * C].copy_from_slice(state[0].as_flattened());
+            stability[i] = *stable;
+        }
         limited += set.limited;
     }
     Swept { weights, transfer, stability, limited }
@@ -242,22 +247,24 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
     edges: &Edges<T>,
     seeds: &[T],
 ) -> Vec<Rowset<'w, T, C, K>> {
-    let n = edges.starts.len() - 1;
-    let mut rows = super::rows_of::split_rows(weights, &edges.starts, K).into_iter();
+    let mut weights: Vec<_> = super::rows_of::split_rows(weights, &edges.starts, K)
+        .into_iter()
+        .map(|(_, row)| Some(row))
+        .collect();
     let seed = |i: usize| -> [[T; C]; K] {
         std::array::from_fn(|k| std::array::from_fn(|c| seeds[(i * K + k) * C + c]))
     };
-    (0..n)
-        .step_by(ROWS)
-        .map(|first| {
-            let rows: Vec<_> = rows.by_ref().take(ROWS).map(|(_, row)| row).collect();
-            let longest = rows.iter().map(|row| row.len() / K).max().unwrap_or(0);
+    breadth_first(&edges.starts, &edges.columns)
+        .chunks(ROWS)
+        .map(|rows| {
+            let each = || rows.iter().map(|&i| i as usize);
+            let longest = each().map(|i| edges.range(i).len()).max().unwrap_or(0);
             Rowset {
-                first,
-                state: (first..first + rows.len()).map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
-                mass: (first..first + rows.len()).map(|i| row_mass(edges, i)).collect(),
+                state: each().map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
+                mass: each().map(|i| row_mass(edges, i)).collect(),
                 stability: vec![0.0; rows.len()],
-                weights: rows,
+                weights: each().filter_map(|i| weights[i].take()).collect(),
+                rows: rows.to_vec(),
                 limited: 0,
                 kernel: vec![[T::ZERO; LANES]; longest],
                 charges: vec![[T::ZERO; LANES]; longest],
@@ -270,7 +277,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
     #[inline(always)]
     fn sweep_rows<const K: usize>(&self, edges: &Edges<T>, set: &mut Rowset<'_, T, C, K>) {
         for r in 0..set.weights.len() {
-            let i = set.first + r;
+            let i = set.rows[r] as usize;
             let attraction = self.attract(edges, i, &mut set.kernel);
             let b = self.back(i, r, &attraction, set);
             self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);

@@ -11,7 +11,9 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::near::breadth_first;
 use super::rows_of::RowsOf;
+use crate::lanes::NARROW;
 
 /// Columns of a panel: the sums of a line fill a part of the vector registers.
 pub(crate) const TILE: usize = 64;
@@ -30,6 +32,8 @@ pub(crate) struct Panels<'a, T> {
     x: RowsOf<'a, T>,
     /// The only panel, where there is but one.
     only: Vec<Tile<T>>,
+    /// When each row has its turn.
+    turns: Vec<u32>,
 }
 
 /// The columns from `first` on of all rows.
@@ -38,6 +42,8 @@ pub(crate) struct Panel<'a, T> {
     /// Lines of all rows, or none: then they are cut out at every visit.
     packed: &'a [Tile<T>],
     pub(crate) first: usize,
+    /// Whether the registers hold the sums of a whole line and the line beside them.
+    wide: bool,
 }
 
 /// What is done with a panel, row by row.
@@ -49,12 +55,17 @@ pub(crate) trait PerRow<T>: Sync {
 }
 
 impl<'a, T: Real> Panels<'a, T> {
-    pub(crate) fn new(x: RowsOf<'a, T>) -> Self {
+    /// `partners` of every row, as starts and columns: what its sums will visit.
+    pub(crate) fn new(x: RowsOf<'a, T>, (starts, columns): (&[usize], &[u32])) -> Self {
+        let mut turns = vec![0; x.n_rows()];
+        for (turn, row) in breadth_first(starts, columns).into_iter().enumerate() {
+            turns[row as usize] = turn as u32;
+        }
         let mut only = Vec::new();
         if x.n_cols() <= TILE {
             pack(&x, 0, &mut only);
         }
-        Self { x, only }
+        Self { x, only, turns }
     }
 
     pub(crate) fn n_cols(&self) -> usize {
@@ -70,14 +81,16 @@ impl<'a, T: Real> Panels<'a, T> {
         (out, width): (&mut [T], usize),
         rows: &impl PerRow<T>,
     ) {
-        let Self { x, only } = self;
-        let few = out.len() / width * PACKED_SHARE < x.n_rows();
+        let Self { x, only, turns } = self;
+        let mut out: Vec<(usize, &mut [T])> =
+            (first_row..).zip(out.chunks_exact_mut(width)).collect();
+        out.sort_unstable_by_key(|&(row, _)| turns[row]);
+        let few = out.len() * PACKED_SHARE < x.n_rows();
         let mut pass = |packed: &[Tile<T>], panels: Range<usize>| {
             let arch = Arch::new();
-            out.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, out)| {
-                let first_row = first_row + block * ROWS;
+            out.par_chunks_mut(ROWS).for_each(|out| {
                 let panels = panels.clone();
-                arch.dispatch(Block { x, packed, panels, rows, first_row, width, out });
+                arch.dispatch(Block { x, packed, panels, rows, out });
             });
         };
         if few || !only.is_empty() {
@@ -102,25 +115,24 @@ fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, lines: &mut Vec<Tile<T>>) {
 }
 
 /// One task's rows and the columns of their panels.
-struct Block<'a, T, R> {
+struct Block<'a, 'o, T, R> {
     x: &'a RowsOf<'a, T>,
     packed: &'a [Tile<T>],
     panels: Range<usize>,
     rows: &'a R,
-    first_row: usize,
-    width: usize,
-    out: &'a mut [T],
+    out: &'a mut [(usize, &'o mut [T])],
 }
 
-impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, T, R> {
+impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, '_, T, R> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { x, packed, .. } = self;
-        for (r, out) in self.out.chunks_exact_mut(self.width).enumerate() {
+        let wide = S::F32_LANES > NARROW;
+        for (row, out) in self.out {
             for first in self.panels.clone().step_by(TILE) {
-                self.rows.take(&Panel { x, packed, first }, self.first_row + r, out);
+                self.rows.take(&Panel { x, packed, first, wide }, *row, out);
             }
         }
     }
@@ -155,28 +167,48 @@ impl<T: Real> Panel<'_, T> {
     #[inline(always)]
     pub(crate) fn sum(&self, i: usize, partners: &[u32], weights: &[T]) -> Tile<T> {
         let xi = self.line(i);
-        let mut sums = [T::ZERO; TILE];
-        let terms = partners.iter().zip(weights);
         if self.packed.is_empty() {
-            for (&j, &w) in terms {
+            let mut sums = [T::ZERO; TILE];
+            for (&j, &w) in partners.iter().zip(weights) {
                 add_gap(&mut sums, w, &xi, &cut(self.x.row(j as usize), self.first));
             }
-        } else {
-            for (&j, &w) in terms {
-                add_gap(&mut sums, w, &xi, &self.packed[j as usize]);
-            }
+            return sums;
         }
-        sums
+        let terms = (partners, weights);
+        match (self.wide, size_of::<T>()) {
+            (true, _) => sum_by_parts::<T, TILE>(&xi, self.packed, terms),
+            (false, 4) => sum_by_parts::<T, { TILE / 2 }>(&xi, self.packed, terms),
+            (false, _) => sum_by_parts::<T, { TILE / 4 }>(&xi, self.packed, terms),
+        }
     }
 }
 
+/// Σ_j w_j (x_i − x_j), `PART` columns at a time; any part gives the same bits.
 #[inline(always)]
-fn add_gap<T: Real>(sums: &mut Tile<T>, w: T, xi: &Tile<T>, xj: &Tile<T>) {
-    let mut gap = [T::ZERO; TILE];
-    for l in 0..TILE {
+fn sum_by_parts<T: Real, const PART: usize>(
+    xi: &Tile<T>,
+    lines: &[Tile<T>],
+    (partners, weights): (&[u32], &[T]),
+) -> Tile<T> {
+    let mut sums = [T::ZERO; TILE];
+    let parts = sums.as_chunks_mut::<PART>().0.iter_mut().zip(xi.as_chunks::<PART>().0);
+    for (part, (sums, xi)) in parts.enumerate() {
+        let mut kept = [T::ZERO; PART];
+        for (&j, &w) in partners.iter().zip(weights) {
+            add_gap(&mut kept, w, xi, &lines[j as usize].as_chunks::<PART>().0[part]);
+        }
+        *sums = kept;
+    }
+    sums
+}
+
+#[inline(always)]
+fn add_gap<T: Real, const N: usize>(sums: &mut [T; N], w: T, xi: &[T; N], xj: &[T; N]) {
+    let mut gap = [T::ZERO; N];
+    for l in 0..N {
         gap[l] = xi[l] - xj[l];
     }
-    for l in 0..TILE {
+    for l in 0..N {
         sums[l] = w.mul_add_(gap[l], sums[l]);
     }
 }

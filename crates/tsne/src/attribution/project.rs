@@ -144,7 +144,8 @@ impl<T: Real> Attribution<T> {
             }
             _ => (RowsOf::new(features), Vec::new()),
         };
-        Ok(Space { x: Panels::new(x), per_length, start: start.map(Rows::copy_from) })
+        let x = Panels::new(x, self.coefficients.layout());
+        Ok(Space { x, per_length, start: start.map(Rows::copy_from) })
     }
 
     /// Values of the rows from `first` that `out` holds.
