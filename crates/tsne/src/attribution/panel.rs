@@ -21,17 +21,23 @@ pub(crate) const TILE: usize = 64;
 /// Rows per task; any value gives the same bits.
 const ROWS: usize = 32;
 
+/// Panels packed together: a row far away in memory is visited once for all of them.
+const PANELS: usize = 4;
+
 /// Panels are packed if at least one row in so many is asked for; packing visits all.
 const PACKED_SHARE: usize = 8;
 
 /// Some columns of one row, padded with zeros.
 pub(crate) type Tile<T> = [T; TILE];
 
+/// A line of each row.
+type Packed<T> = Vec<Tile<T>>;
+
 /// All rows, by panels.
 pub(crate) struct Panels<'a, T> {
     x: RowsOf<'a, T>,
-    /// The only panel, where there is but one.
-    only: Vec<Tile<T>>,
+    /// All panels, where one pack holds them.
+    all: Vec<Packed<T>>,
     /// When each row has its turn.
     turns: Vec<u32>,
 }
@@ -61,11 +67,11 @@ impl<'a, T: Real> Panels<'a, T> {
         for (turn, row) in breadth_first(starts, columns).into_iter().enumerate() {
             turns[row as usize] = turn as u32;
         }
-        let mut only = Vec::new();
-        if x.n_cols() <= TILE {
-            pack(&x, 0, &mut only);
+        let mut all = Vec::new();
+        if x.n_cols() <= PANELS * TILE {
+            pack(&x, 0, &mut all);
         }
-        Self { x, only, turns }
+        Self { x, all, turns }
     }
 
     pub(crate) fn n_cols(&self) -> usize {
@@ -81,44 +87,54 @@ impl<'a, T: Real> Panels<'a, T> {
         (out, width): (&mut [T], usize),
         rows: &impl PerRow<T>,
     ) {
-        let Self { x, only, turns } = self;
+        let Self { x, all, turns } = self;
         let mut out: Vec<(usize, &mut [T])> =
             (first_row..).zip(out.chunks_exact_mut(width)).collect();
         out.sort_unstable_by_key(|&(row, _)| turns[row]);
         let few = out.len() * PACKED_SHARE < x.n_rows();
-        let mut pass = |packed: &[Tile<T>], panels: Range<usize>| {
+        let mut pass = |packed: &[Packed<T>], first: usize| {
             let arch = Arch::new();
             out.par_chunks_mut(ROWS).for_each(|out| {
-                let panels = panels.clone();
-                arch.dispatch(Block { x, packed, panels, rows, out });
+                arch.dispatch(Block { x, packed, first, rows, out });
             });
         };
-        if few || !only.is_empty() {
-            return pass(only, 0..x.n_cols());
+        if few || !all.is_empty() {
+            return pass(all, 0);
         }
         let mut packed = Vec::new();
-        for first in (0..x.n_cols()).step_by(TILE) {
+        for first in (0..x.n_cols()).step_by(PANELS * TILE) {
             pack(x, first, &mut packed);
-            pass(&packed, first..first + TILE);
+            pass(&packed, first);
         }
     }
 }
 
-/// Packs the columns from `first` on into a line per row.
-fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, lines: &mut Vec<Tile<T>>) {
-    lines.resize(x.n_rows(), [T::ZERO; TILE]);
-    lines.par_chunks_mut(ROWS).enumerate().for_each(|(block, lines)| {
-        for (r, line) in lines.iter_mut().enumerate() {
-            *line = cut(x.row(block * ROWS + r), first);
+/// Packs the panels of the columns from `first` on.
+fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, panels: &mut Vec<Packed<T>>) {
+    panels.resize((x.n_cols() - first).div_ceil(TILE).min(PANELS), Vec::new());
+    let mut parts: Vec<Vec<&mut [Tile<T>]>> = Vec::new();
+    parts.resize_with(x.n_rows().div_ceil(ROWS), Vec::new);
+    for panel in panels {
+        panel.resize(x.n_rows(), [T::ZERO; TILE]);
+        for (part, lines) in parts.iter_mut().zip(panel.chunks_mut(ROWS)) {
+            part.push(lines);
+        }
+    }
+    parts.into_par_iter().enumerate().for_each(|(block, mut part)| {
+        for r in 0..part[0].len() {
+            let row = x.row(block * ROWS + r);
+            for (lines, first) in part.iter_mut().zip((first..).step_by(TILE)) {
+                lines[r] = cut(row, first);
+            }
         }
     });
 }
 
-/// One task's rows and the columns of their panels.
+/// One task's rows and their panels: those packed, from column `first` on, or all.
 struct Block<'a, 'o, T, R> {
     x: &'a RowsOf<'a, T>,
-    packed: &'a [Tile<T>],
-    panels: Range<usize>,
+    packed: &'a [Packed<T>],
+    first: usize,
     rows: &'a R,
     out: &'a mut [(usize, &'o mut [T])],
 }
@@ -128,11 +144,18 @@ impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, '_, T, R> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { x, packed, .. } = self;
+        let Self { x, packed, first, rows, out } = self;
         let wide = S::F32_LANES > NARROW;
-        for (row, out) in self.out {
-            for first in self.panels.clone().step_by(TILE) {
-                self.rows.take(&Panel { x, packed, first, wide }, *row, out);
+        for (packed, first) in packed.iter().zip((first..).step_by(TILE)) {
+            for (row, out) in out.iter_mut() {
+                rows.take(&Panel { x, packed, first, wide }, *row, out);
+            }
+        }
+        if packed.is_empty() {
+            for (row, out) in out {
+                for first in (0..x.n_cols()).step_by(TILE) {
+                    rows.take(&Panel { x, packed: &[], first, wide }, *row, out);
+                }
             }
         }
     }

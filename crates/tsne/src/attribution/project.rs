@@ -59,7 +59,7 @@ impl<T: Real> Attribution<T> {
     ///
     /// # Cost
     /// One multiply-add per entry of P, channel and feature, twice that for the cosine metric; no
-    /// memory beyond the output but 64 columns of the features, and a copy of the features unless
+    /// memory beyond the output but 256 columns of the features, and a copy of the features unless
     /// they are row-major and Euclidean.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
         self.project_space(&self.space(features, None)?)
