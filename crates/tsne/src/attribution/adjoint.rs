@@ -15,7 +15,7 @@ use super::near::breadth_first;
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z, row_mass};
 use super::small::{Square, smallest};
-use crate::lanes::{LANES, Lane, add_folded};
+use crate::lanes::{LANES, Lane, NARROW, add_folded};
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
 
@@ -185,6 +185,9 @@ struct Rowset<'w, T, const C: usize, const K: usize> {
     charges: Vec<Lane<T>>,
 }
 
+/// Σ p g and Σ p g² d dᵀ of a row by lane, the entries on and right of the diagonal.
+type Attraction<T, const C: usize> = (Lane<T>, [[Lane<T>; C]; C]);
+
 /// The scalars of a block of updates.
 struct Block<'t, T, const C: usize> {
     trajectory: &'t Trajectory<T, C>,
@@ -205,7 +208,12 @@ impl<T: Real, const C: usize, const K: usize> WithSimd for SweepRows<'_, '_, T, 
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        self.block.sweep_rows(self.edges, self.set);
+        let Self { block, edges, set } = self;
+        match (S::F32_LANES > NARROW, size_of::<T>()) {
+            (true, _) => block.sweep_rows::<K, LANES>(edges, set),
+            (false, 4) => block.sweep_rows::<K, { LANES / 2 }>(edges, set),
+            (false, _) => block.sweep_rows::<K, { LANES / 4 }>(edges, set),
+        }
     }
 }
 
@@ -275,59 +283,90 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
 
 impl<T: Real, const C: usize> Block<'_, T, C> {
     #[inline(always)]
-    fn sweep_rows<const K: usize>(&self, edges: &Edges<T>, set: &mut Rowset<'_, T, C, K>) {
+    fn sweep_rows<const K: usize, const W: usize>(
+        &self,
+        edges: &Edges<T>,
+        set: &mut Rowset<'_, T, C, K>,
+    ) {
         for r in 0..set.weights.len() {
             let i = set.rows[r] as usize;
-            let attraction = self.attract(edges, i, &mut set.kernel);
+            let attraction = self.attract::<W>(edges, i, &mut set.kernel);
             let b = self.back(i, r, &attraction, set);
             self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);
         }
     }
 
-    /// The lanes of the place of a point.
+    /// W lanes, from `first` on, of the place of a point.
     #[inline(always)]
-    fn place(&self, i: usize) -> [Lane<T>; C] {
+    fn place<const W: usize>(&self, i: usize, first: usize) -> [[T; W]; C] {
         let line = &self.trajectory.places[self.index][i * C * LANES..(i + 1) * C * LANES];
-        std::array::from_fn(|c| lane(line, c))
+        let mut place = [[T::ZERO; W]; C];
+        for c in 0..C {
+            place[c].copy_from_slice(&line[c * LANES + first..c * LANES + first + W]);
+        }
+        place
     }
 
     /// Σ p g and Σ p g² d dᵀ over the row, by lane; g of every entry goes to `kernel`.
+    ///
+    /// W lanes at a time; any W gives the same bits.
     #[inline(always)]
-    fn attract(
+    fn attract<const W: usize>(
         &self,
         edges: &Edges<T>,
         i: usize,
         kernel: &mut [Lane<T>],
-    ) -> (Lane<T>, [[Lane<T>; C]; C]) {
-        let yi = self.place(i);
-        let mut sum = [T::ZERO; LANES];
-        let mut outer = [[[T::ZERO; LANES]; C]; C];
+    ) -> Attraction<T, C> {
+        let mut all = ([T::ZERO; LANES], [[[T::ZERO; LANES]; C]; C]);
+        for first in (0..LANES).step_by(W) {
+            let (sum, outer) = self.attract_part::<W>(edges, i, first, kernel);
+            all.0[first..first + W].copy_from_slice(&sum);
+            for a in 0..C {
+                for b in a..C {
+                    all.1[a][b][first..first + W].copy_from_slice(&outer[a][b]);
+                }
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn attract_part<const W: usize>(
+        &self,
+        edges: &Edges<T>,
+        i: usize,
+        first: usize,
+        kernel: &mut [Lane<T>],
+    ) -> ([T; W], [[[T; W]; C]; C]) {
+        let yi = self.place::<W>(i, first);
+        let mut sum = [T::ZERO; W];
+        let mut outer = [[[T::ZERO; W]; C]; C];
         let entries = edges.range(i);
         let columns = &edges.columns[entries.clone()];
         for ((&j, &p), kernel) in columns.iter().zip(&edges.p[entries]).zip(kernel) {
-            let (d, dist) = differences(&yi, &self.place(j as usize));
-            let mut g = [T::ZERO; LANES];
-            for t in 0..LANES {
+            let (d, dist) = differences(&yi, &self.place(j as usize, first));
+            let mut g = [T::ZERO; W];
+            for t in 0..W {
                 g[t] = T::ONE / dist[t];
             }
-            *kernel = g;
-            let mut w = [T::ZERO; LANES];
-            for t in 0..LANES {
+            kernel[first..first + W].copy_from_slice(&g);
+            let mut w = [T::ZERO; W];
+            for t in 0..W {
                 w[t] = p * g[t];
             }
-            for t in 0..LANES {
+            for t in 0..W {
                 sum[t] += w[t];
             }
-            for t in 0..LANES {
+            for t in 0..W {
                 w[t] *= g[t];
             }
             for a in 0..C {
-                let mut wa = [T::ZERO; LANES];
-                for t in 0..LANES {
+                let mut wa = [T::ZERO; W];
+                for t in 0..W {
                     wa[t] = w[t] * d[a][t];
                 }
                 for b in a..C {
-                    for t in 0..LANES {
+                    for t in 0..W {
                         outer[a][b][t] = wa[t].mul_add_(d[b][t], outer[a][b][t]);
                     }
                 }
@@ -342,7 +381,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         &self,
         i: usize,
         r: usize,
-        attraction: &(Lane<T>, [[Lane<T>; C]; C]),
+        attraction: &Attraction<T, C>,
         set: &mut Rowset<'_, T, C, K>,
     ) -> [[Lane<T>; C]; K] {
         let mut b = [[[T::ZERO; LANES]; C]; K];
@@ -370,7 +409,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         i: usize,
         t: usize,
         factors: &StepFactors<T>,
-        (sum, outer): &(Lane<T>, [[Lane<T>; C]; C]),
+        (sum, outer): &Attraction<T, C>,
     ) -> Square<T, C> {
         let e = factors.exaggeration;
         let two = T::from_f64(2.0);
@@ -423,11 +462,11 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         kernel: &[Lane<T>],
         charges: &mut [Lane<T>],
     ) {
-        let yi = self.place(i);
+        let yi = self.place::<LANES>(i, 0);
         let columns = &edges.columns[edges.range(i)];
         for (k, weights) in weights.chunks_exact_mut(columns.len().max(1)).enumerate() {
             for ((&j, g), charge) in columns.iter().zip(kernel).zip(&mut *charges) {
-                let (d, _) = differences(&yi, &self.place(j as usize));
+                let (d, _) = differences(&yi, &self.place(j as usize, 0));
                 let mut lanes = [T::ZERO; LANES];
                 for c in 0..C {
                     for t in 0..LANES {
@@ -469,26 +508,19 @@ fn back_step<T: Real, const C: usize>(
 
 /// y_i − y_j and 1 + |y_i − y_j|², lane by lane.
 #[inline(always)]
-fn differences<T: Real, const C: usize>(
-    yi: &[Lane<T>; C],
-    yj: &[Lane<T>; C],
-) -> ([Lane<T>; C], Lane<T>) {
-    let mut d = [[T::ZERO; LANES]; C];
-    let mut dist = [T::ONE; LANES];
+fn differences<T: Real, const C: usize, const W: usize>(
+    yi: &[[T; W]; C],
+    yj: &[[T; W]; C],
+) -> ([[T; W]; C], [T; W]) {
+    let mut d = [[T::ZERO; W]; C];
+    let mut dist = [T::ONE; W];
     for c in 0..C {
-        for t in 0..LANES {
+        for t in 0..W {
             d[c][t] = yi[c][t] - yj[c][t];
         }
-        for t in 0..LANES {
+        for t in 0..W {
             dist[t] = d[c][t].mul_add_(d[c][t], dist[t]);
         }
     }
     (d, dist)
-}
-
-#[inline(always)]
-fn lane<T: Real>(line: &[T], c: usize) -> Lane<T> {
-    let mut lanes = [T::ZERO; LANES];
-    lanes.copy_from_slice(&line[c * LANES..(c + 1) * LANES]);
-    lanes
 }
