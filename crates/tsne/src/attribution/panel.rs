@@ -2,8 +2,8 @@
 //!
 //! J_i = Σ_j w_ij (x_i − x_j) visits more than a hundred rows x_j per point. Whole rows of many
 //! features would come from main memory each time; a panel of [`TILE`] columns of all samples,
-//! packed line by line, stays near the processor. A value is summed over the partners in their
-//! order, whatever the panels, tasks and blocks.
+//! packed line by line and gone through breadth first, stays near the processor. A value is
+//! summed over the partners in their order, whatever the panels, tasks and blocks.
 
 use std::ops::Range;
 
@@ -13,16 +13,15 @@ use rayon::prelude::*;
 
 use super::near::breadth_first;
 use super::rows_of::RowsOf;
-use crate::lanes::NARROW;
 
-/// Columns of a panel: the sums of a line fill a part of the vector registers.
-pub(crate) const TILE: usize = 64;
+/// Columns of a panel: their sums and the line they are taken from fit the narrowest registers.
+pub(crate) const TILE: usize = 32;
 
 /// Rows per task; any value gives the same bits.
 const ROWS: usize = 32;
 
 /// Panels packed together: a row far away in memory is visited once for all of them.
-const PANELS: usize = 4;
+const PANELS: usize = 8;
 
 /// Panels are packed if at least one row in so many is asked for; packing visits all.
 const PACKED_SHARE: usize = 8;
@@ -48,8 +47,6 @@ pub(crate) struct Panel<'a, T> {
     /// Lines of all rows, or none: then they are cut out at every visit.
     packed: &'a [Tile<T>],
     pub(crate) first: usize,
-    /// Whether the registers hold the sums of a whole line and the line beside them.
-    wide: bool,
 }
 
 /// What is done with a panel, row by row.
@@ -145,16 +142,15 @@ impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, '_, T, R> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { x, packed, first, rows, out } = self;
-        let wide = S::F32_LANES > NARROW;
         for (packed, first) in packed.iter().zip((first..).step_by(TILE)) {
             for (row, out) in out.iter_mut() {
-                rows.take(&Panel { x, packed, first, wide }, *row, out);
+                rows.take(&Panel { x, packed, first }, *row, out);
             }
         }
         if packed.is_empty() {
             for (row, out) in out {
                 for first in (0..x.n_cols()).step_by(TILE) {
-                    rows.take(&Panel { x, packed: &[], first, wide }, *row, out);
+                    rows.take(&Panel { x, packed: &[], first }, *row, out);
                 }
             }
         }
@@ -190,48 +186,28 @@ impl<T: Real> Panel<'_, T> {
     #[inline(always)]
     pub(crate) fn sum(&self, i: usize, partners: &[u32], weights: &[T]) -> Tile<T> {
         let xi = self.line(i);
+        let mut sums = [T::ZERO; TILE];
+        let terms = partners.iter().zip(weights);
         if self.packed.is_empty() {
-            let mut sums = [T::ZERO; TILE];
-            for (&j, &w) in partners.iter().zip(weights) {
+            for (&j, &w) in terms {
                 add_gap(&mut sums, w, &xi, &cut(self.x.row(j as usize), self.first));
             }
-            return sums;
+        } else {
+            for (&j, &w) in terms {
+                add_gap(&mut sums, w, &xi, &self.packed[j as usize]);
+            }
         }
-        let terms = (partners, weights);
-        match (self.wide, size_of::<T>()) {
-            (true, _) => sum_by_parts::<T, TILE>(&xi, self.packed, terms),
-            (false, 4) => sum_by_parts::<T, { TILE / 2 }>(&xi, self.packed, terms),
-            (false, _) => sum_by_parts::<T, { TILE / 4 }>(&xi, self.packed, terms),
-        }
+        sums
     }
 }
 
-/// Σ_j w_j (x_i − x_j), `PART` columns at a time; any part gives the same bits.
 #[inline(always)]
-fn sum_by_parts<T: Real, const PART: usize>(
-    xi: &Tile<T>,
-    lines: &[Tile<T>],
-    (partners, weights): (&[u32], &[T]),
-) -> Tile<T> {
-    let mut sums = [T::ZERO; TILE];
-    let parts = sums.as_chunks_mut::<PART>().0.iter_mut().zip(xi.as_chunks::<PART>().0);
-    for (part, (sums, xi)) in parts.enumerate() {
-        let mut kept = [T::ZERO; PART];
-        for (&j, &w) in partners.iter().zip(weights) {
-            add_gap(&mut kept, w, xi, &lines[j as usize].as_chunks::<PART>().0[part]);
-        }
-        *sums = kept;
-    }
-    sums
-}
-
-#[inline(always)]
-fn add_gap<T: Real, const N: usize>(sums: &mut [T; N], w: T, xi: &[T; N], xj: &[T; N]) {
-    let mut gap = [T::ZERO; N];
-    for l in 0..N {
+fn add_gap<T: Real>(sums: &mut Tile<T>, w: T, xi: &Tile<T>, xj: &Tile<T>) {
+    let mut gap = [T::ZERO; TILE];
+    for l in 0..TILE {
         gap[l] = xi[l] - xj[l];
     }
-    for l in 0..N {
+    for l in 0..TILE {
         sums[l] = w.mul_add_(gap[l], sums[l]);
     }
 }
