@@ -13,12 +13,16 @@ use rayon::prelude::*;
 
 use super::near::breadth_first;
 use super::rows_of::RowsOf;
+use crate::lanes::LANES;
 
 /// Columns of a panel: their sums and the line they are taken from fit the narrowest registers.
 pub(crate) const TILE: usize = 32;
 
-/// Rows per task; any value gives the same bits.
-const ROWS: usize = 32;
+/// Rows per task where panels are packed: enough to use a panel while it is near.
+const ROWS: usize = 128;
+
+/// Rows per task where they are not; any values give the same bits.
+const FEW_ROWS: usize = 8;
 
 /// Panels packed together: a row far away in memory is visited once for all of them.
 const PANELS: usize = 8;
@@ -91,7 +95,8 @@ impl<'a, T: Real> Panels<'a, T> {
         let few = out.len() * PACKED_SHARE < x.n_rows();
         let mut pass = |packed: &[Packed<T>], first: usize| {
             let arch = Arch::new();
-            out.par_chunks_mut(ROWS).for_each(|out| {
+            let per_task = if packed.is_empty() { FEW_ROWS } else { ROWS };
+            out.par_chunks_mut(per_task).for_each(|out| {
                 arch.dispatch(Block { x, packed, first, rows, out });
             });
         };
@@ -203,11 +208,14 @@ impl<T: Real> Panel<'_, T> {
 
 #[inline(always)]
 fn add_gap<T: Real>(sums: &mut Tile<T>, w: T, xi: &Tile<T>, xj: &Tile<T>) {
-    let mut gap = [T::ZERO; TILE];
-    for l in 0..TILE {
-        gap[l] = xi[l] - xj[l];
-    }
-    for l in 0..TILE {
-        sums[l] = w.mul_add_(gap[l], sums[l]);
+    let lanes = xi.as_chunks::<LANES>().0.iter().zip(xj.as_chunks::<LANES>().0);
+    for (sums, (xi, xj)) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(lanes) {
+        let mut gap = [T::ZERO; LANES];
+        for l in 0..LANES {
+            gap[l] = xi[l] - xj[l];
+        }
+        for l in 0..LANES {
+            sums[l] = w.mul_add_(gap[l], sums[l]);
+        }
     }
 }
