@@ -11,10 +11,11 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::near::breadth_first;
 use super::rule::{Rule, StepFactors, ZEROED, repulsive, scrambled_gain, subtract_mean};
 use super::rule::{StepScalars, per_z, row_mass};
 use super::small::{Square, smallest};
-use crate::lanes::{LANES, Lane, add_folded};
+use crate::lanes::{LANES, Lane, NARROW, add_folded};
 use crate::repulsion::RepulsionSums;
 use crate::step::{Edges, StepObserver, StepView};
 
@@ -30,34 +31,33 @@ const ROWS: usize = 64;
 pub struct Trajectory<T, const C: usize> {
     n_samples: usize,
     target: usize,
-    steps: Vec<StepScalars>,
-    /// Per block of updates: n × C × LANES places before the update.
-    places: Vec<Vec<T>>,
-    /// Per block: n × C × LANES gains.
-    gains: Vec<Vec<T>>,
-    /// Per block: n × C(C+1)/2 × LANES repulsive parts of A, mean term included.
-    repulsion: Vec<Vec<T>>,
-    /// Per update: the mean term E of the first points, which one quirk needs apart.
+    updates: Vec<Update<T>>,
+}
+
+/// What an update did to all points.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Update<T> {
+    scalars: StepScalars,
+    /// n × C places before it.
+    places: Vec<T>,
+    /// n × C gains.
+    gains: Vec<T>,
+    /// n × C(C+1)/2 repulsive parts of A, mean term included.
+    repulsion: Vec<T>,
+    /// The mean term E of the first points, which one quirk needs apart.
     means: Vec<T>,
 }
 
 impl<T: Real, const C: usize> Trajectory<T, C> {
     /// A record of the first `target` updates of a run of `n_samples` points.
     pub fn new(n_samples: usize, target: usize) -> Self {
-        Self {
-            n_samples,
-            target,
-            steps: Vec::new(),
-            places: Vec::new(),
-            gains: Vec::new(),
-            repulsion: Vec::new(),
-            means: Vec::new(),
-        }
+        Self { n_samples, target, updates: Vec::new() }
     }
 
     /// Updates recorded.
     pub fn n_recorded(&self) -> usize {
-        self.steps.len()
+        self.updates.len()
     }
 
     /// Updates asked for.
@@ -65,45 +65,27 @@ impl<T: Real, const C: usize> Trajectory<T, C> {
         self.target
     }
 
-    /// Bytes that a record of this size takes.
+    /// Bytes that a record of this size takes, and its sweep.
     pub const fn bytes(n_samples: usize, target: usize) -> u64 {
         let per_point = 2 * C + C * (C + 1) / 2;
-        (n_samples * target.div_ceil(LANES) * LANES * per_point * size_of::<T>()) as u64
+        (n_samples * (target + LANES) * per_point * size_of::<T>()) as u64
     }
 
     fn record(&mut self, step: &StepView<'_, T, C>) {
-        let (block, lane) = (self.steps.len() / LANES, self.steps.len() % LANES);
-        if lane == 0 {
-            self.add_block();
-        }
-        self.steps.push(StepScalars {
-            exaggeration: step.exaggeration,
-            momentum: step.momentum,
-            learning_rate: step.learning_rate,
-            starts_phase: step.starts_phase,
-        });
-        store_lane(&mut self.places[block], step.y, lane);
-        store_lane(&mut self.gains[block], step.gains, lane);
         let per_z = per_z(step.sums);
-        store_repulsion(&mut self.repulsion[block], step.sums, per_z, lane);
-        for i in 0..ZEROED.min(self.n_samples) {
-            self.means.extend(step.sums.force[i].map(|f| f * per_z));
-        }
-    }
-
-    /// Makes room for another [`LANES`] updates.
-    fn add_block(&mut self) {
-        let zeros = |per_point: usize| vec![T::ZERO; self.n_samples * per_point * LANES];
-        let (places, gains, repulsion) = (zeros(C), zeros(C), zeros(C * (C + 1) / 2));
-        self.places.push(places);
-        self.gains.push(gains);
-        self.repulsion.push(repulsion);
-    }
-
-    /// E of point `i < ZEROED` at update `t`.
-    fn mean(&self, t: usize, i: usize) -> [T; C] {
-        let at = (t * ZEROED.min(self.n_samples) + i) * C;
-        std::array::from_fn(|c| self.means[at + c])
+        let means = &step.sums.force[..ZEROED.min(self.n_samples)];
+        self.updates.push(Update {
+            scalars: StepScalars {
+                exaggeration: step.exaggeration,
+                momentum: step.momentum,
+                learning_rate: step.learning_rate,
+                starts_phase: step.starts_phase,
+            },
+            places: step.y.as_flattened().to_vec(),
+            gains: step.gains.as_flattened().to_vec(),
+            repulsion: repulsion(step.sums, per_z, self.n_samples),
+            means: means.iter().flatten().map(|&f| f * per_z).collect(),
+        });
     }
 }
 
@@ -113,40 +95,25 @@ impl<T: Real, const C: usize> StepObserver<T, C> for Trajectory<T, C> {
     }
 
     fn observe(&mut self, step: &StepView<'_, T, C>) {
-        if step.iteration == self.steps.len() && step.iteration < self.target {
+        if step.iteration == self.updates.len() && step.iteration < self.target {
             self.record(step);
         }
     }
 }
 
-fn store_lane<T: Real, const C: usize>(block: &mut [T], values: &[[T; C]], lane: usize) {
-    let chunks = block.par_chunks_mut(ROWS * C * LANES).zip(values.par_chunks(ROWS));
-    chunks.for_each(|(lines, values)| {
-        for (line, value) in lines.chunks_exact_mut(C * LANES).zip(values) {
-            for c in 0..C {
-                line[c * LANES + lane] = value[c];
-            }
-        }
-    });
-}
-
-fn store_repulsion<T: Real, const C: usize>(
-    block: &mut [T],
-    sums: &RepulsionSums<T, C>,
-    per_z: T,
-    lane: usize,
-) {
-    let width = C * (C + 1) / 2 * LANES;
-    block.par_chunks_mut(ROWS * width).enumerate().for_each(|(chunk, lines)| {
-        for (r, line) in lines.chunks_exact_mut(width).enumerate() {
+/// Repulsive parts of A of all points: n × C(C+1)/2.
+fn repulsion<T: Real, const C: usize>(sums: &RepulsionSums<T, C>, per_z: T, n: usize) -> Vec<T> {
+    let width = C * (C + 1) / 2;
+    let mut parts = vec![T::ZERO; n * width];
+    parts.par_chunks_mut(ROWS * width).enumerate().for_each(|(chunk, parts)| {
+        for (r, part) in parts.chunks_exact_mut(width).enumerate() {
             let i = chunk * ROWS + r;
             let mut a = repulsive(sums, per_z, i);
             subtract_mean(&mut a, sums.force[i].map(|f| f * per_z));
-            for (at, value) in upper(&a).enumerate() {
-                line[at * LANES + lane] = value;
-            }
+            part.iter_mut().zip(upper(&a)).for_each(|(part, value)| *part = value);
         }
     });
+    parts
 }
 
 /// The upper triangle, row by row.
@@ -168,7 +135,8 @@ pub(crate) struct Swept<T> {
 
 /// One task's rows.
 struct Rowset<'w, T, const C: usize, const K: usize> {
-    first: usize,
+    /// Which rows.
+    rows: Vec<u32>,
     /// S of each row: K × degree.
     weights: Vec<&'w mut [T]>,
     /// f̄ and v̄ of each row.
@@ -183,12 +151,22 @@ struct Rowset<'w, T, const C: usize, const K: usize> {
     charges: Vec<Lane<T>>,
 }
 
-/// The scalars of a block of updates.
+/// Σ p g and Σ p g² d dᵀ of a row by lane, the entries on and right of the diagonal.
+type Attraction<T, const C: usize> = (Lane<T>, [[Lane<T>; C]; C]);
+
+/// A block of updates, and what they did to all points by lanes.
 struct Block<'t, T, const C: usize> {
-    trajectory: &'t Trajectory<T, C>,
+    updates: &'t [Update<T>],
+    /// Whether no update was recorded after these.
+    is_last: bool,
     rule: Rule,
-    index: usize,
     factors: Vec<StepFactors<T>>,
+    /// n × C × LANES.
+    places: Vec<T>,
+    /// n × C × LANES.
+    gains: Vec<T>,
+    /// n × C(C+1)/2 × LANES.
+    repulsion: Vec<T>,
 }
 
 /// One task's part of a block of updates.
@@ -203,7 +181,12 @@ impl<T: Real, const C: usize, const K: usize> WithSimd for SweepRows<'_, '_, T, 
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        self.block.sweep_rows(self.edges, self.set);
+        let Self { block, edges, set } = self;
+        match (S::F32_LANES > NARROW, size_of::<T>()) {
+            (true, _) => block.sweep_rows::<K, LANES>(edges, set),
+            (false, 4) => block.sweep_rows::<K, { LANES / 2 }>(edges, set),
+            (false, _) => block.sweep_rows::<K, { LANES / 4 }>(edges, set),
+        }
     }
 }
 
@@ -217,21 +200,21 @@ pub(crate) fn sweep<T: Real, const C: usize, const K: usize>(
     let n = trajectory.n_samples;
     let mut weights = vec![T::ZERO; edges.columns.len() * K];
     let mut sets = rowsets::<T, C, K>(&mut weights, edges, seeds);
-    let n_blocks = trajectory.n_recorded().div_ceil(LANES);
+    let mut block = Block::<T, C>::new(n, rule);
     let arch = Arch::new();
-    for index in (0..n_blocks).rev() {
-        let steps = &trajectory.steps[index * LANES..];
-        let factors = steps.iter().take(LANES).map(|&s| StepFactors::new(s, rule)).collect();
-        let block = Block { trajectory, rule, index, factors };
-        sets.par_iter_mut().for_each(|set| {
-            arch.dispatch(SweepRows { block: &block, edges, set });
-        });
+    for updates in trajectory.updates.chunks(LANES).rev() {
+        block.turn_to(updates);
+        let block = &block;
+        sets.par_iter_mut().for_each(|set| arch.dispatch(SweepRows { block, edges, set }));
     }
-    let mut transfer = Vec::with_capacity(n * K * C);
-    let (mut stability, mut limited) = (Vec::with_capacity(n), 0);
+    let mut transfer = vec![T::ZERO; n * K * C];
+    let (mut stability, mut limited) = (vec![0.0; n], 0);
     for set in sets {
-        transfer.extend(set.state.iter().flat_map(|s| s[0].as_flattened()).copied());
-        stability.extend(set.stability);
+        for ((&row, state), stable) in set.rows.iter().zip(&set.state).zip(&set.stability) {
+            let i = row as usize;
+            transfer[i * K * C..(i + 1) * K * C].copy_from_slice(state[0].as_flattened());
+            stability[i] = *stable;
+        }
         limited += set.limited;
     }
     Swept { weights, transfer, stability, limited }
@@ -242,22 +225,24 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
     edges: &Edges<T>,
     seeds: &[T],
 ) -> Vec<Rowset<'w, T, C, K>> {
-    let n = edges.starts.len() - 1;
-    let mut rows = super::rows_of::split_rows(weights, &edges.starts, K).into_iter();
+    let mut weights: Vec<_> = super::rows_of::split_rows(weights, &edges.starts, K)
+        .into_iter()
+        .map(|(_, row)| Some(row))
+        .collect();
     let seed = |i: usize| -> [[T; C]; K] {
         std::array::from_fn(|k| std::array::from_fn(|c| seeds[(i * K + k) * C + c]))
     };
-    (0..n)
-        .step_by(ROWS)
-        .map(|first| {
-            let rows: Vec<_> = rows.by_ref().take(ROWS).map(|(_, row)| row).collect();
-            let longest = rows.iter().map(|row| row.len() / K).max().unwrap_or(0);
+    breadth_first(&edges.starts, &edges.columns)
+        .chunks(ROWS)
+        .map(|rows| {
+            let each = || rows.iter().map(|&i| i as usize);
+            let longest = each().map(|i| edges.range(i).len()).max().unwrap_or(0);
             Rowset {
-                first,
-                state: (first..first + rows.len()).map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
-                mass: (first..first + rows.len()).map(|i| row_mass(edges, i)).collect(),
+                state: each().map(|i| [seed(i), [[T::ZERO; C]; K]]).collect(),
+                mass: each().map(|i| row_mass(edges, i)).collect(),
                 stability: vec![0.0; rows.len()],
-                weights: rows,
+                weights: each().filter_map(|i| weights[i].take()).collect(),
+                rows: rows.to_vec(),
                 limited: 0,
                 kernel: vec![[T::ZERO; LANES]; longest],
                 charges: vec![[T::ZERO; LANES]; longest],
@@ -266,61 +251,128 @@ fn rowsets<'w, T: Real, const C: usize, const K: usize>(
         .collect()
 }
 
-impl<T: Real, const C: usize> Block<'_, T, C> {
+/// Lays n × width values of each update side by side: n × width × LANES.
+fn spread<'u, T: Real>(updates: impl Iterator<Item = &'u [T]>, width: usize, lanes: &mut [T]) {
+    let updates: Vec<&[T]> = updates.collect();
+    lanes.par_chunks_mut(ROWS * width * LANES).enumerate().for_each(|(chunk, lanes)| {
+        let first = chunk * ROWS * width;
+        for (t, values) in updates.iter().enumerate() {
+            for (lane, &value) in lanes.chunks_exact_mut(LANES).zip(&values[first..]) {
+                lane[t] = value;
+            }
+        }
+    });
+}
+
+impl<'t, T: Real, const C: usize> Block<'t, T, C> {
+    fn new(n_samples: usize, rule: Rule) -> Self {
+        let zeros = |per_point: usize| vec![T::ZERO; n_samples * per_point * LANES];
+        Self {
+            updates: &[],
+            is_last: false,
+            rule,
+            factors: Vec::new(),
+            places: zeros(C),
+            gains: zeros(C),
+            repulsion: zeros(C * (C + 1) / 2),
+        }
+    }
+
+    /// Becomes the block of these updates; blocks come from the last to the first.
+    fn turn_to(&mut self, updates: &'t [Update<T>]) {
+        self.is_last = self.updates.is_empty();
+        self.updates = updates;
+        self.factors = updates.iter().map(|u| StepFactors::new(u.scalars, self.rule)).collect();
+        spread(updates.iter().map(|u| &u.places[..]), C, &mut self.places);
+        spread(updates.iter().map(|u| &u.gains[..]), C, &mut self.gains);
+        spread(updates.iter().map(|u| &u.repulsion[..]), C * (C + 1) / 2, &mut self.repulsion);
+    }
+
     #[inline(always)]
-    fn sweep_rows<const K: usize>(&self, edges: &Edges<T>, set: &mut Rowset<'_, T, C, K>) {
+    fn sweep_rows<const K: usize, const W: usize>(
+        &self,
+        edges: &Edges<T>,
+        set: &mut Rowset<'_, T, C, K>,
+    ) {
         for r in 0..set.weights.len() {
-            let i = set.first + r;
-            let attraction = self.attract(edges, i, &mut set.kernel);
+            let i = set.rows[r] as usize;
+            let attraction = self.attract::<W>(edges, i, &mut set.kernel);
             let b = self.back(i, r, &attraction, set);
             self.charge(edges, i, &b, set.weights[r], &set.kernel, &mut set.charges);
         }
     }
 
-    /// The lanes of the place of a point.
+    /// W lanes, from `first` on, of the place of a point.
     #[inline(always)]
-    fn place(&self, i: usize) -> [Lane<T>; C] {
-        let line = &self.trajectory.places[self.index][i * C * LANES..(i + 1) * C * LANES];
-        std::array::from_fn(|c| lane(line, c))
+    fn place<const W: usize>(&self, i: usize, first: usize) -> [[T; W]; C] {
+        let line = &self.places[i * C * LANES..(i + 1) * C * LANES];
+        let mut place = [[T::ZERO; W]; C];
+        for c in 0..C {
+            place[c].copy_from_slice(&line[c * LANES + first..c * LANES + first + W]);
+        }
+        place
     }
 
     /// Σ p g and Σ p g² d dᵀ over the row, by lane; g of every entry goes to `kernel`.
+    ///
+    /// W lanes at a time; any W gives the same bits.
     #[inline(always)]
-    fn attract(
+    fn attract<const W: usize>(
         &self,
         edges: &Edges<T>,
         i: usize,
         kernel: &mut [Lane<T>],
-    ) -> (Lane<T>, [[Lane<T>; C]; C]) {
-        let yi = self.place(i);
-        let mut sum = [T::ZERO; LANES];
-        let mut outer = [[[T::ZERO; LANES]; C]; C];
+    ) -> Attraction<T, C> {
+        let mut all = ([T::ZERO; LANES], [[[T::ZERO; LANES]; C]; C]);
+        for first in (0..LANES).step_by(W) {
+            let (sum, outer) = self.attract_part::<W>(edges, i, first, kernel);
+            all.0[first..first + W].copy_from_slice(&sum);
+            for a in 0..C {
+                for b in a..C {
+                    all.1[a][b][first..first + W].copy_from_slice(&outer[a][b]);
+                }
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn attract_part<const W: usize>(
+        &self,
+        edges: &Edges<T>,
+        i: usize,
+        first: usize,
+        kernel: &mut [Lane<T>],
+    ) -> ([T; W], [[[T; W]; C]; C]) {
+        let yi = self.place::<W>(i, first);
+        let mut sum = [T::ZERO; W];
+        let mut outer = [[[T::ZERO; W]; C]; C];
         let entries = edges.range(i);
         let columns = &edges.columns[entries.clone()];
         for ((&j, &p), kernel) in columns.iter().zip(&edges.p[entries]).zip(kernel) {
-            let (d, dist) = differences(&yi, &self.place(j as usize));
-            let mut g = [T::ZERO; LANES];
-            for t in 0..LANES {
+            let (d, dist) = differences(&yi, &self.place(j as usize, first));
+            let mut g = [T::ZERO; W];
+            for t in 0..W {
                 g[t] = T::ONE / dist[t];
             }
-            *kernel = g;
-            let mut w = [T::ZERO; LANES];
-            for t in 0..LANES {
+            kernel[first..first + W].copy_from_slice(&g);
+            let mut w = [T::ZERO; W];
+            for t in 0..W {
                 w[t] = p * g[t];
             }
-            for t in 0..LANES {
+            for t in 0..W {
                 sum[t] += w[t];
             }
-            for t in 0..LANES {
+            for t in 0..W {
                 w[t] *= g[t];
             }
             for a in 0..C {
-                let mut wa = [T::ZERO; LANES];
-                for t in 0..LANES {
+                let mut wa = [T::ZERO; W];
+                for t in 0..W {
                     wa[t] = w[t] * d[a][t];
                 }
                 for b in a..C {
-                    for t in 0..LANES {
+                    for t in 0..W {
                         outer[a][b][t] = wa[t].mul_add_(d[b][t], outer[a][b][t]);
                     }
                 }
@@ -335,14 +387,13 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         &self,
         i: usize,
         r: usize,
-        attraction: &(Lane<T>, [[Lane<T>; C]; C]),
+        attraction: &Attraction<T, C>,
         set: &mut Rowset<'_, T, C, K>,
     ) -> [[Lane<T>; C]; K] {
         let mut b = [[[T::ZERO; LANES]; C]; K];
         for (t, factors) in self.factors.iter().enumerate().rev() {
             let a = self.matrix(i, t, factors, attraction);
-            let step = self.index * LANES + t;
-            if step + 1 == self.trajectory.n_recorded() {
+            if self.is_last && t + 1 == self.factors.len() {
                 set.stability[r] = 4.0 * smallest(&a);
             }
             let (rates, limited) = factors.stable_rates(&a, self.gains(i, t), set.mass[r]);
@@ -363,12 +414,12 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         i: usize,
         t: usize,
         factors: &StepFactors<T>,
-        (sum, outer): &(Lane<T>, [[Lane<T>; C]; C]),
+        (sum, outer): &Attraction<T, C>,
     ) -> Square<T, C> {
         let e = factors.exaggeration;
         let two = T::from_f64(2.0);
         let width = C * (C + 1) / 2 * LANES;
-        let line = &self.trajectory.repulsion[self.index][i * width..(i + 1) * width];
+        let line = &self.repulsion[i * width..(i + 1) * width];
         let mut a = [[T::ZERO; C]; C];
         let mut at = 0;
         for p in 0..C {
@@ -380,7 +431,7 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
             a[p][p] += e * sum[t];
         }
         if self.rule.zeroed && i < ZEROED {
-            let mean = self.trajectory.mean(self.index * LANES + t, i);
+            let mean = &self.updates[t].means[i * C..(i + 1) * C];
             let four = T::from_f64(4.0); // puts back what the record subtracted
             for p in 0..C {
                 (0..C).for_each(|q| a[p][q] += four * mean[p] * mean[q]);
@@ -391,13 +442,12 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
 
     #[inline(always)]
     fn gains(&self, i: usize, t: usize) -> [T; C] {
-        let gains = &self.trajectory.gains[self.index];
-        let at = |i: usize, c: usize| gains[(i * C + c) * LANES + t];
+        let at = |i: usize, c: usize| self.gains[(i * C + c) * LANES + t];
         if !self.rule.optimiser {
             [T::ONE; C]
         } else if self.rule.scrambled {
             std::array::from_fn(|c| {
-                let (point, axis) = scrambled_gain(self.trajectory.n_samples, C, i, c);
+                let (point, axis) = scrambled_gain(self.gains.len() / (C * LANES), C, i, c);
                 at(point, axis)
             })
         } else {
@@ -416,11 +466,11 @@ impl<T: Real, const C: usize> Block<'_, T, C> {
         kernel: &[Lane<T>],
         charges: &mut [Lane<T>],
     ) {
-        let yi = self.place(i);
+        let yi = self.place::<LANES>(i, 0);
         let columns = &edges.columns[edges.range(i)];
         for (k, weights) in weights.chunks_exact_mut(columns.len().max(1)).enumerate() {
             for ((&j, g), charge) in columns.iter().zip(kernel).zip(&mut *charges) {
-                let (d, _) = differences(&yi, &self.place(j as usize));
+                let (d, _) = differences(&yi, &self.place(j as usize, 0));
                 let mut lanes = [T::ZERO; LANES];
                 for c in 0..C {
                     for t in 0..LANES {
@@ -462,26 +512,19 @@ fn back_step<T: Real, const C: usize>(
 
 /// y_i − y_j and 1 + |y_i − y_j|², lane by lane.
 #[inline(always)]
-fn differences<T: Real, const C: usize>(
-    yi: &[Lane<T>; C],
-    yj: &[Lane<T>; C],
-) -> ([Lane<T>; C], Lane<T>) {
-    let mut d = [[T::ZERO; LANES]; C];
-    let mut dist = [T::ONE; LANES];
+fn differences<T: Real, const C: usize, const W: usize>(
+    yi: &[[T; W]; C],
+    yj: &[[T; W]; C],
+) -> ([[T; W]; C], [T; W]) {
+    let mut d = [[T::ZERO; W]; C];
+    let mut dist = [T::ONE; W];
     for c in 0..C {
-        for t in 0..LANES {
+        for t in 0..W {
             d[c][t] = yi[c][t] - yj[c][t];
         }
-        for t in 0..LANES {
+        for t in 0..W {
             dist[t] = d[c][t].mul_add_(d[c][t], dist[t]);
         }
     }
     (d, dist)
-}
-
-#[inline(always)]
-fn lane<T: Real>(line: &[T], c: usize) -> Lane<T> {
-    let mut lanes = [T::ZERO; LANES];
-    lanes.copy_from_slice(&line[c * LANES..(c + 1) * LANES]);
-    lanes
 }

@@ -66,6 +66,11 @@ impl<T: Real> Coefficients<T> {
         Self { starts, columns, channels, unit: self.unit, weights }
     }
 
+    /// Partners of all rows, as starts and columns.
+    pub(crate) fn layout(&self) -> (&[usize], &[u32]) {
+        (&self.starts, &self.columns)
+    }
+
     /// Number of samples.
     pub fn n_samples(&self) -> usize {
         self.starts.len() - 1
@@ -136,7 +141,7 @@ impl<T: Real> Coefficients<T> {
     /// [`embex_linalg::Error::LengthMismatch`] on the number of rows, `NotFinite`, `Empty`.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
         self.check_features(features)?;
-        let x = Panels::new(RowsOf::new(features));
+        let x = Panels::new(RowsOf::new(features), self.layout());
         let width = self.channels * x.n_cols();
         let mut out = Rows::zeros(self.n_samples(), width);
         x.show(0, (out.as_mut_slice(), width), self);

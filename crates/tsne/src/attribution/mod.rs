@@ -46,6 +46,7 @@ mod coefficients;
 mod dp;
 mod fixed_point;
 mod forward;
+mod near;
 mod panel;
 mod params;
 mod project;

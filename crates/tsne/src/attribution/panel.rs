@@ -2,8 +2,8 @@
 //!
 //! J_i = Σ_j w_ij (x_i − x_j) visits more than a hundred rows x_j per point. Whole rows of many
 //! features would come from main memory each time; a panel of [`TILE`] columns of all samples,
-//! packed line by line, stays near the processor. A value is summed over the partners in their
-//! order, whatever the panels, tasks and blocks.
+//! packed line by line and gone through breadth first, stays near the processor. A value is
+//! summed over the partners in their order, whatever the panels, tasks and blocks.
 
 use std::ops::Range;
 
@@ -11,13 +11,21 @@ use embex_linalg::Real;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::near::breadth_first;
 use super::rows_of::RowsOf;
+use crate::lanes::LANES;
 
-/// Columns of a panel: the sums of a line fill a part of the vector registers.
-pub(crate) const TILE: usize = 64;
+/// Columns of a panel: their sums and the line they are taken from fit the narrowest registers.
+pub(crate) const TILE: usize = 32;
 
-/// Rows per task; any value gives the same bits.
-const ROWS: usize = 32;
+/// Rows per task where panels are packed: enough to use a panel while it is near.
+const ROWS: usize = 128;
+
+/// Rows per task where they are not; any values give the same bits.
+const FEW_ROWS: usize = 8;
+
+/// Panels packed together: a row far away in memory is visited once for all of them.
+const PANELS: usize = 8;
 
 /// Panels are packed if at least one row in so many is asked for; packing visits all.
 const PACKED_SHARE: usize = 8;
@@ -25,11 +33,16 @@ const PACKED_SHARE: usize = 8;
 /// Some columns of one row, padded with zeros.
 pub(crate) type Tile<T> = [T; TILE];
 
+/// A line of each row.
+type Packed<T> = Vec<Tile<T>>;
+
 /// All rows, by panels.
 pub(crate) struct Panels<'a, T> {
     x: RowsOf<'a, T>,
-    /// The only panel, where there is but one.
-    only: Vec<Tile<T>>,
+    /// All panels, where one pack holds them.
+    all: Vec<Packed<T>>,
+    /// When each row has its turn.
+    turns: Vec<u32>,
 }
 
 /// The columns from `first` on of all rows.
@@ -49,12 +62,17 @@ pub(crate) trait PerRow<T>: Sync {
 }
 
 impl<'a, T: Real> Panels<'a, T> {
-    pub(crate) fn new(x: RowsOf<'a, T>) -> Self {
-        let mut only = Vec::new();
-        if x.n_cols() <= TILE {
-            pack(&x, 0, &mut only);
+    /// `partners` of every row, as starts and columns: what its sums will visit.
+    pub(crate) fn new(x: RowsOf<'a, T>, (starts, columns): (&[usize], &[u32])) -> Self {
+        let mut turns = vec![0; x.n_rows()];
+        for (turn, row) in breadth_first(starts, columns).into_iter().enumerate() {
+            turns[row as usize] = turn as u32;
         }
-        Self { x, only }
+        let mut all = Vec::new();
+        if x.n_cols() <= PANELS * TILE {
+            pack(&x, 0, &mut all);
+        }
+        Self { x, all, turns }
     }
 
     pub(crate) fn n_cols(&self) -> usize {
@@ -70,57 +88,75 @@ impl<'a, T: Real> Panels<'a, T> {
         (out, width): (&mut [T], usize),
         rows: &impl PerRow<T>,
     ) {
-        let Self { x, only } = self;
-        let few = out.len() / width * PACKED_SHARE < x.n_rows();
-        let mut pass = |packed: &[Tile<T>], panels: Range<usize>| {
+        let Self { x, all, turns } = self;
+        let mut out: Vec<(usize, &mut [T])> =
+            (first_row..).zip(out.chunks_exact_mut(width)).collect();
+        out.sort_unstable_by_key(|&(row, _)| turns[row]);
+        let few = out.len() * PACKED_SHARE < x.n_rows();
+        let mut pass = |packed: &[Packed<T>], first: usize| {
             let arch = Arch::new();
-            out.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, out)| {
-                let first_row = first_row + block * ROWS;
-                let panels = panels.clone();
-                arch.dispatch(Block { x, packed, panels, rows, first_row, width, out });
+            let per_task = if packed.is_empty() { FEW_ROWS } else { ROWS };
+            out.par_chunks_mut(per_task).for_each(|out| {
+                arch.dispatch(Block { x, packed, first, rows, out });
             });
         };
-        if few || !only.is_empty() {
-            return pass(only, 0..x.n_cols());
+        if few || !all.is_empty() {
+            return pass(all, 0);
         }
         let mut packed = Vec::new();
-        for first in (0..x.n_cols()).step_by(TILE) {
+        for first in (0..x.n_cols()).step_by(PANELS * TILE) {
             pack(x, first, &mut packed);
-            pass(&packed, first..first + TILE);
+            pass(&packed, first);
         }
     }
 }
 
-/// Packs the columns from `first` on into a line per row.
-fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, lines: &mut Vec<Tile<T>>) {
-    lines.resize(x.n_rows(), [T::ZERO; TILE]);
-    lines.par_chunks_mut(ROWS).enumerate().for_each(|(block, lines)| {
-        for (r, line) in lines.iter_mut().enumerate() {
-            *line = cut(x.row(block * ROWS + r), first);
+/// Packs the panels of the columns from `first` on.
+fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, panels: &mut Vec<Packed<T>>) {
+    panels.resize((x.n_cols() - first).div_ceil(TILE).min(PANELS), Vec::new());
+    let mut parts: Vec<Vec<&mut [Tile<T>]>> = Vec::new();
+    parts.resize_with(x.n_rows().div_ceil(ROWS), Vec::new);
+    for panel in panels {
+        panel.resize(x.n_rows(), [T::ZERO; TILE]);
+        for (part, lines) in parts.iter_mut().zip(panel.chunks_mut(ROWS)) {
+            part.push(lines);
+        }
+    }
+    parts.into_par_iter().enumerate().for_each(|(block, mut part)| {
+        for r in 0..part[0].len() {
+            let row = x.row(block * ROWS + r);
+            for (lines, first) in part.iter_mut().zip((first..).step_by(TILE)) {
+                lines[r] = cut(row, first);
+            }
         }
     });
 }
 
-/// One task's rows and the columns of their panels.
-struct Block<'a, T, R> {
+/// One task's rows and their panels: those packed, from column `first` on, or all.
+struct Block<'a, 'o, T, R> {
     x: &'a RowsOf<'a, T>,
-    packed: &'a [Tile<T>],
-    panels: Range<usize>,
+    packed: &'a [Packed<T>],
+    first: usize,
     rows: &'a R,
-    first_row: usize,
-    width: usize,
-    out: &'a mut [T],
+    out: &'a mut [(usize, &'o mut [T])],
 }
 
-impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, T, R> {
+impl<T: Real, R: PerRow<T>> WithSimd for Block<'_, '_, T, R> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { x, packed, .. } = self;
-        for (r, out) in self.out.chunks_exact_mut(self.width).enumerate() {
-            for first in self.panels.clone().step_by(TILE) {
-                self.rows.take(&Panel { x, packed, first }, self.first_row + r, out);
+        let Self { x, packed, first, rows, out } = self;
+        for (packed, first) in packed.iter().zip((first..).step_by(TILE)) {
+            for (row, out) in out.iter_mut() {
+                rows.take(&Panel { x, packed, first }, *row, out);
+            }
+        }
+        if packed.is_empty() {
+            for (row, out) in out {
+                for first in (0..x.n_cols()).step_by(TILE) {
+                    rows.take(&Panel { x, packed: &[], first }, *row, out);
+                }
             }
         }
     }
@@ -172,11 +208,14 @@ impl<T: Real> Panel<'_, T> {
 
 #[inline(always)]
 fn add_gap<T: Real>(sums: &mut Tile<T>, w: T, xi: &Tile<T>, xj: &Tile<T>) {
-    let mut gap = [T::ZERO; TILE];
-    for l in 0..TILE {
-        gap[l] = xi[l] - xj[l];
-    }
-    for l in 0..TILE {
-        sums[l] = w.mul_add_(gap[l], sums[l]);
+    let lanes = xi.as_chunks::<LANES>().0.iter().zip(xj.as_chunks::<LANES>().0);
+    for (sums, (xi, xj)) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(lanes) {
+        let mut gap = [T::ZERO; LANES];
+        for l in 0..LANES {
+            gap[l] = xi[l] - xj[l];
+        }
+        for l in 0..LANES {
+            sums[l] = w.mul_add_(gap[l], sums[l]);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! From coefficients to values per feature.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use embex_linalg::faer::MatRef;
 use embex_linalg::{MemoryBudget, Real, Rows};
-use rayon::prelude::*;
 
 use super::panel::{Panel, Panels, PerRow, TILE, Tile, cut};
 use super::params::Scalar;
@@ -15,9 +16,6 @@ const ROWS: usize = 32;
 
 /// Most channels there are: the axes.
 const CHANNELS: usize = 3;
-
-/// Values checked by one task.
-const CHECKED: usize = 1 << 14;
 
 /// A feature space, ready to be projected into.
 struct Space<'a, T> {
@@ -36,6 +34,8 @@ struct Way<'a, T> {
     first: usize,
     /// J_i·x̂_i per row and channel for the cosine metric, else empty.
     along: Vec<T>,
+    /// Set if a value is not finite.
+    overflowed: &'a AtomicBool,
 }
 
 /// Adds up J_i·x̂_i, panel by panel.
@@ -59,7 +59,7 @@ impl<T: Real> Attribution<T> {
     ///
     /// # Cost
     /// One multiply-add per entry of P, channel and feature, twice that for the cosine metric; no
-    /// memory beyond the output but 64 columns of the features, and a copy of the features unless
+    /// memory beyond the output but 256 columns of the features, and a copy of the features unless
     /// they are row-major and Euclidean.
     pub fn project(&self, features: MatRef<'_, T>) -> Result<Rows<T>> {
         self.project_space(&self.space(features, None)?)
@@ -144,7 +144,8 @@ impl<T: Real> Attribution<T> {
             }
             _ => (RowsOf::new(features), Vec::new()),
         };
-        Ok(Space { x: Panels::new(x), per_length, start: start.map(Rows::copy_from) })
+        let x = Panels::new(x, self.coefficients.layout());
+        Ok(Space { x, per_length, start: start.map(Rows::copy_from) })
     }
 
     /// Values of the rows from `first` that `out` holds.
@@ -156,18 +157,14 @@ impl<T: Real> Attribution<T> {
             along = vec![T::ZERO; out.len() / width * channels];
             space.x.show(first, (&mut along, channels), &Along(self));
         }
-        let way = Way { attribution: self, space, first, along };
+        let overflowed = AtomicBool::new(false);
+        let way = Way { attribution: self, space, first, along, overflowed: &overflowed };
         space.x.show(first, (out, width), &way);
-        let bad = out
-            .par_chunks(CHECKED)
-            .position_first(|part| !part.iter().fold(true, |ok, v| ok & v.is_finite_()));
-        match bad {
-            Some(part) => {
-                let at = out[part * CHECKED..].iter().position(|v| !v.is_finite_()).unwrap_or(0);
-                Err(Error::ProjectionOverflow { row: first + (part * CHECKED + at) / width })
-            }
-            None => Ok(()),
+        if !overflowed.into_inner() {
+            return Ok(());
         }
+        let at = out.iter().position(|v| !v.is_finite_()).unwrap_or(0);
+        Err(Error::ProjectionOverflow { row: first + at / width })
     }
 
     /// A panel of one row and channel, before any chain.
@@ -218,13 +215,18 @@ impl<T: Real> PerRow<T> for Way<'_, T> {
         for (tile, values) in tiles.iter().zip(out.chunks_exact_mut(self.space.x.n_cols())) {
             let values = &mut values[panel.columns()];
             values.copy_from_slice(&tile[..values.len()]);
+            if !tile.iter().fold(true, |ok, v| ok & v.is_finite_()) {
+                self.overflowed.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
 
 impl<T: Real> Attribution<T> {
     /// Adds the start's share T_i J_0 to a panel of one channel.
-    #[inline(always)]
+    ///
+    /// Apart, as [`chain_through_length`]: beside them LLVM cuts the vectors of the sums in pieces.
+    #[inline(never)]
     fn add_start(
         &self,
         start: &Rows<T>,
@@ -276,7 +278,7 @@ fn scaled_length<T: Real>(values: [T; CHANNELS]) -> T {
 }
 
 /// (J − (J·x̂) x̂) / |x|.
-#[inline(always)]
+#[inline(never)]
 fn chain_through_length<T: Real>(tile: &mut Tile<T>, unit: &Tile<T>, along: T, per_length: T) {
     for l in 0..TILE {
         tile[l] = (-along).mul_add_(unit[l], tile[l]) * per_length;

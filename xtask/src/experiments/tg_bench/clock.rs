@@ -9,6 +9,9 @@ use embex_tsne::attribution::{AttributeParams, Attributor};
 use embex_tsne::{Affinities, Optimizer, TsneParams, init};
 use serde::{Deserialize, Serialize};
 
+/// The update whose map is explained.
+const UPDATE: usize = 250;
+
 /// What something took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seconds {
@@ -58,22 +61,30 @@ pub(super) fn clock<R>(run: impl FnOnce() -> anyhow::Result<R>) -> anyhow::Resul
 pub(super) struct Cost {
     /// The updates alone.
     pub(super) map: Seconds,
-    /// What attributions of |y|² at update 250 add, projected to all features.
+    /// What attributions of |y|² at [`UPDATE`] add, projected to all features.
     pub(super) attributions: Seconds,
     /// The projection's share of that.
     pub(super) projection: Seconds,
 }
 
 impl Cost {
-    /// A run without, then one with attributions.
+    /// A run without attributions, and what they add up to the update they are of: no later
+    /// update takes part, whose noise would hide them.
     pub(super) fn pair(x: &Rows<f32>, p: &Affinities, params: &TsneParams) -> anyhow::Result<Self> {
-        let ((), map) = clock(|| {
-            optimizer(p, params)?.run(&mut [], &mut Silent)?;
-            Ok(())
-        })?;
+        let alone = |params: &TsneParams| {
+            let ((), seconds) = clock(|| {
+                optimizer(p, params)?.run(&mut [], &mut Silent)?;
+                Ok(())
+            })?;
+            anyhow::Ok(seconds)
+        };
+        let map = alone(params)?;
+        let until = params.clone().with_n_iter(UPDATE);
+        let before = if params.n_iter == UPDATE { map } else { alone(&until)? };
         let (found, both) = clock(|| {
-            let attributor = Attributor::new(&AttributeParams::default(), params, p, x.as_mat())?;
-            Ok(attributor.run(&mut optimizer(p, params)?, &mut Silent)?)
+            let attribute = AttributeParams::default().with_steps([UPDATE]);
+            let attributor = Attributor::new(&attribute, &until, p, x.as_mat())?;
+            Ok(attributor.run(&mut optimizer(p, &until)?, &mut Silent)?)
         })?;
         let ((), projection) = clock(|| {
             for attribution in &found.attributions {
@@ -81,7 +92,7 @@ impl Cost {
             }
             Ok(())
         })?;
-        Ok(Self { map, attributions: both.plus(projection).less(map), projection })
+        Ok(Self { map, attributions: both.plus(projection).less(before), projection })
     }
 
     /// The medians, each by itself.
