@@ -11,13 +11,17 @@
 mod dataset;
 mod facts;
 mod frame;
+mod heap;
 mod legacy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hdf5_pure::{AttrValue, File, Group, ReadSeekSource};
 
-use self::dataset::{Node, failed};
+use self::{
+    dataset::{Node, failed},
+    heap::Shared,
+};
 use crate::{
     Csr, Dense, Embedding, Error, Format, Input, Matrix, ReadOptions, Result, options::Budget,
     stream::Stream,
@@ -31,8 +35,9 @@ const RAW: &str = "raw";
 pub(crate) fn read(stream: Stream, options: &ReadOptions, budget: &Budget) -> Result<Input> {
     let reading = || {
         let source = ReadSeekSource::new(stream.into_inner()).map_err(|error| failed(&error))?;
-        let file = File::from_source(source).map_err(|error| failed(&error))?;
-        Reader { file, budget, notes: Vec::new() }.input(options)
+        let source = Shared::new(source);
+        let file = File::from_source(source.clone()).map_err(|error| failed(&error))?;
+        Reader { file, source, budget, notes: Vec::new() }.input(options)
     };
     catch_unwind(AssertUnwindSafe(reading)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -45,6 +50,7 @@ pub(crate) fn read(stream: Stream, options: &ReadOptions, budget: &Budget) -> Re
 /// An open file and what is noted while it is read.
 struct Reader<'a> {
     file: File,
+    source: Shared,
     budget: &'a Budget,
     notes: Vec<String>,
 }

@@ -36,7 +36,6 @@ fn dense_and_sparse_files_hold_the_same_matrix() {
     }
     assert_eq!(dense(open("bare.h5ad")), X.map(f64::trunc));
     assert_eq!(open("bare.h5ad").layers, Vec::<String>::new());
-    assert_eq!(open("v06.h5ad").layers, ["raw"]);
     assert_eq!(dense(open("latest.h5ad")), X);
 }
 
@@ -93,27 +92,42 @@ fn embeddings_are_read_and_what_is_left_out_is_noted() {
 
 #[test]
 fn early_layouts_are_read() {
-    let input = open("v07.h5ad");
-    let kind = input.labels("kind").unwrap();
-    assert_eq!(
-        (kind.names, kind.codes),
-        (strings(&["b", "a"]), vec![Some(0), Some(1), None, Some(0)])
-    );
-    assert_eq!(input.row_names, Some(strings(&["c0", "c1", "c2", "c3"])));
-    assert_eq!((input.obs.len(), input.var.len()), (2, 0));
-    assert_eq!(dense(input), X);
-
-    let input = open("v06.h5ad");
-    assert_eq!(input.labels("kind").unwrap().complete().unwrap(), [0, 1, 1, 0]);
-    assert_eq!(input.col_names, Some(strings(&["g0", "g1", "g2"])));
-    let flag = ColumnValues::Boolean([true, false, true, true].map(Some).to_vec());
-    assert_eq!(input.column("flag").unwrap().values, flag);
-    assert_eq!(input.column("score").unwrap().values, ColumnValues::Number(vec![0.5, 1., 1.5, 2.]));
-    assert_eq!((input.obsm[0].values.n_cols(), input.obsm[0].values.values().get(3)), (2, 1.5));
-    assert_eq!(dense(input), X);
-    let raw = read(data("v06.h5ad"), &ReadOptions::default().with_layer("raw")).unwrap();
-    assert_eq!(raw.col_names, Some(strings(&["r0", "r1", "r2"])));
-    assert_eq!(dense(raw), X);
+    let versions = ["v0_6_4", "v0_6_22", "v0_7_8"];
+    for name in versions.into_iter().flat_map(|v| ["", "_csc"].map(|kind| [v, kind].concat())) {
+        let file = format!("{name}.h5ad");
+        let input = open(&file);
+        let names: Vec<&str> = input.obs.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["kind", "level", "text", "n", "score", "flag"], "{name}");
+        let kind = input.labels("kind").unwrap();
+        assert_eq!(kind.names, ["b", "a"], "{name}");
+        assert_eq!(kind.codes, [Some(0), Some(1), None, Some(0)], "{name}");
+        let level = input.labels("level").unwrap();
+        assert_eq!(level.names, ["low", "high"], "{name}");
+        assert_eq!(level.complete().unwrap(), [0, 1, 0, 0], "{name}");
+        assert_eq!(input.labels("text").unwrap().names, ["w", "x", "y", "z"], "{name}");
+        let column = |name: &str| input.column(name).unwrap().values.clone();
+        assert_eq!(column("n"), ColumnValues::Integer([3, 1, 4, 1].map(Some).to_vec()), "{name}");
+        assert_eq!(column("score"), ColumnValues::Number(vec![0.5, 1., 1.5, 2.]), "{name}");
+        let flag = ColumnValues::Boolean([true, false, true, true].map(Some).to_vec());
+        assert_eq!(column("flag"), flag, "{name}");
+        assert_eq!(input.row_names, Some(strings(&["c0", "c1", "c2", "c3"])), "{name}");
+        assert_eq!(input.col_names, Some(strings(&["g0", "g1", "g2"])), "{name}");
+        assert_eq!(input.var[0].name, "symbol", "{name}");
+        let umap = &input.obsm[0];
+        assert_eq!((umap.name.as_str(), umap.values.n_cols()), ("X_umap", 2), "{name}");
+        assert_eq!(umap.values.values().get(3), 1.5, "{name}");
+        let layer = |layer: &str| read(data(&file), &ReadOptions::default().with_layer(layer));
+        if name.starts_with("v0_6_4") {
+            assert_eq!(input.layers, ["raw"], "{name}"); // there were no others
+        } else {
+            assert_eq!(input.layers, ["counts", "raw"], "{name}");
+            assert_eq!(dense(layer("counts").unwrap()), X.map(|v| 3.0 * v), "{name}");
+        }
+        assert_eq!(dense(input), X, "{name}");
+        let raw = layer("raw").unwrap();
+        assert_eq!(raw.col_names, Some(strings(&["r0", "r1", "r2"])), "{name}");
+        assert_eq!(dense(raw), X.map(|v| 2.0 * v), "{name}");
+    }
 }
 
 #[test]

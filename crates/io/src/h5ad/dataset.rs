@@ -42,7 +42,8 @@ pub(super) fn element_of(datatype: &Datatype) -> Option<Element> {
     let order = |order: &DatatypeByteOrder| matches!(order, DatatypeByteOrder::BigEndian);
     match datatype {
         Datatype::FixedPoint { size, byte_order, layout } => {
-            let is_plain = layout.bit_offset == 0 && u32::from(layout.bit_precision) == 8 * size;
+            let is_plain =
+                layout.bit_offset == 0 && size.checked_mul(8) == Some(layout.bit_precision.into());
             let kind = match (size, layout.signed) {
                 (1, true) => Kind::I8,
                 (2, true) => Kind::I16,

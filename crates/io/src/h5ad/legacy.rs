@@ -6,6 +6,7 @@ use super::{
     FORMAT, Reader,
     dataset::{Dataset, Node, element_of, failed, is_truth},
     facts::{Frame, check_length, checked_codes},
+    heap::{Heaps, REFERENCE},
 };
 use crate::{
     Column, ColumnValues, Dense, Embedding, Error, Result, Values,
@@ -65,6 +66,13 @@ impl Records {
         Ok(out)
     }
 
+    /// Text of variable length, wherever in the file it is.
+    fn texts(&self, start: usize, heaps: &mut Heaps<'_>) -> Result<ColumnValues> {
+        let raw = self.gather(start, REFERENCE);
+        let texts = raw.as_chunks().0.iter().map(|reference| heaps.text(reference).map(Some));
+        Ok(ColumnValues::Text(texts.collect::<Result<_>>()?))
+    }
+
     fn column(&self, start: usize, datatype: &Datatype) -> Result<Option<ColumnValues>> {
         if let Datatype::String { size, .. } = datatype {
             let raw = self.gather(start, *size as usize);
@@ -90,11 +98,17 @@ impl Records {
     }
 }
 
+/// Whether this is text of variable length, as all files have it whose addresses take 8 bytes.
+fn is_reference(datatype: &Datatype) -> bool {
+    matches!(datatype, Datatype::VariableLength { is_string: true, .. })
+        && datatype.type_size() as usize == REFERENCE
+}
+
 /// A table of records; the first member is the names.
 pub(super) fn frame(reader: &mut Reader<'_>, table: &Dataset, n: usize) -> Result<Frame> {
     let records = Records::read(table, reader.budget)?;
     check_length(&table.path, records.n_rows(), n)?;
-    let mut frame = Frame::default();
+    let (mut frame, mut heaps) = (Frame::default(), None);
     for (name, start, datatype) in &records.members {
         let categories = match reader.node(&format!("uns/{name}_categories")) {
             Some(Node::Dataset(names)) => Some(reader.names(&names)?),
@@ -105,6 +119,13 @@ pub(super) fn frame(reader: &mut Reader<'_>, table: &Dataset, n: usize) -> Resul
                 let raw = records.integers(*start, element)?;
                 let codes = checked_codes(&raw, categories.len(), name)?;
                 Some(ColumnValues::Categorical { categories, codes, ordered: false })
+            }
+            _ if is_reference(datatype) => {
+                let heaps = match &mut heaps {
+                    Some(heaps) => heaps,
+                    None => heaps.insert(Heaps::new(&reader.source, reader.budget)?),
+                };
+                Some(records.texts(*start, heaps)?)
             }
             _ => records.column(*start, datatype)?,
         };

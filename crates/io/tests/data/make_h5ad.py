@@ -1,9 +1,8 @@
-"""Writes the h5ad files beside this script (anndata; h5py for the layouts of early versions)."""
+"""Writes the h5ad files of the present layout beside this script."""
 import pathlib
 import warnings
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -48,42 +47,3 @@ ad.AnnData(x.astype("i8"), obs=obs[[]].copy(), var=var[[]].copy()).write_h5ad(he
 ad.AnnData(x, obs=pd.DataFrame(index=obs.index), var=pd.DataFrame(index=var.index)).write_h5ad(
     here / "latest.h5ad", convert_strings_to_categoricals=False
 )
-
-# The layout of anndata 0.7: categories apart, encoding attributes on tables and sparse groups.
-with h5py.File(here / "v07.h5ad", "w") as f:
-    group = f.create_group("X")
-    csr = sp.csr_matrix(x)
-    group.attrs["encoding-type"], group.attrs["encoding-version"] = "csr_matrix", "0.1.0"
-    group.attrs["shape"] = csr.shape
-    for name in ("data", "indices", "indptr"):
-        group[name] = getattr(csr, name)
-    text = h5py.string_dtype()
-    for name, index in (("obs", obs.index), ("var", var.index)):
-        frame = f.create_group(name)
-        frame.attrs["_index"] = "_index"
-        frame.attrs["encoding-type"], frame.attrs["encoding-version"] = "dataframe", "0.1.0"
-        frame["_index"] = np.array(index, dtype=text)
-    frame = f["obs"]
-    frame.attrs["column-order"] = np.array(["kind", "score"], dtype=text)
-    frame["__categories/kind"] = np.array(["b", "a"], dtype=text)
-    frame["kind"] = np.array([0, 1, -1, 0], dtype="i1")
-    frame["kind"].attrs["categories"] = frame["__categories/kind"].ref
-    frame["score"] = obs["score"].to_numpy()
-    f["var"].attrs["column-order"] = np.array([], dtype="f8")
-
-# The layout of anndata before 0.7: records, categories under uns, "raw.X".
-with h5py.File(here / "v06.h5ad", "w") as f:
-    f["X"] = x
-    obs_type = [("index", "S2"), ("kind", "i1"), ("n", "i8"), ("score", "f4"), ("flag", "?")]
-    f["obs"] = np.array(
-        [(b"c0", 0, 3, 0.5, True), (b"c1", 1, 1, 1, False), (b"c2", 1, 4, 1.5, True), (b"c3", 0, 1, 2, True)],
-        dtype=obs_type,
-    )
-    f["uns/kind_categories"] = np.array([b"b", b"a"])
-    f["var"] = np.array([(b"g0",), (b"g1",), (b"g2",)], dtype=[("index", "S2")])
-    f["obsm"] = np.array([((i, i + 0.5),) for i in range(4)], dtype=[("X_umap", "f8", (2,))])
-    group = f.create_group("raw.X")
-    group.attrs["h5sparse_format"], group.attrs["h5sparse_shape"] = "csr", csr.shape
-    for name in ("data", "indices", "indptr"):
-        group[name] = getattr(csr, name)
-    f["raw.var"] = np.array([(b"r0",), (b"r1",), (b"r2",)], dtype=[("index", "S2")])
