@@ -41,32 +41,11 @@ impl Default for KMeansParams {
 }
 
 impl KMeansParams {
-    /// Sets [`Self::n_clusters`].
-    #[must_use]
-    pub fn with_n_clusters(mut self, n_clusters: usize) -> Self {
-        self.n_clusters = n_clusters;
-        self
-    }
-
-    /// Sets [`Self::n_starts`].
-    #[must_use]
-    pub fn with_n_starts(mut self, n_starts: usize) -> Self {
-        self.n_starts = n_starts;
-        self
-    }
-
-    /// Sets [`Self::max_iterations`].
-    #[must_use]
-    pub fn with_max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    crate::setters! {
+        with_n_clusters n_clusters: usize,
+        with_n_starts n_starts: usize,
+        with_max_iterations max_iterations: usize,
+        with_seed seed: u64,
     }
 
     /// Clusters the rows of `x`, minimising Σ_i w_i |x_i − c(label_i)|².

@@ -19,6 +19,7 @@ mod real;
 mod reduce;
 mod rows;
 pub mod seed;
+mod setters;
 pub mod stats;
 
 pub use budget::MemoryBudget;

@@ -81,39 +81,12 @@ impl Default for PcaParams {
 }
 
 impl PcaParams {
-    /// Sets [`Self::n_components`].
-    #[must_use]
-    pub fn with_n_components(mut self, n_components: usize) -> Self {
-        self.n_components = n_components;
-        self
-    }
-
-    /// Sets [`Self::solver`].
-    #[must_use]
-    pub fn with_solver(mut self, solver: Solver) -> Self {
-        self.solver = solver;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets [`Self::oversampling`].
-    #[must_use]
-    pub fn with_oversampling(mut self, oversampling: usize) -> Self {
-        self.oversampling = oversampling;
-        self
-    }
-
-    /// Sets [`Self::power_iterations`].
-    #[must_use]
-    pub fn with_power_iterations(mut self, power_iterations: usize) -> Self {
-        self.power_iterations = power_iterations;
-        self
+    crate::setters! {
+        with_n_components n_components: usize,
+        with_solver solver: Solver,
+        with_seed seed: u64,
+        with_oversampling oversampling: usize,
+        with_power_iterations power_iterations: usize,
     }
 
     /// Finds the components of the centred columns of `x` (n × d).

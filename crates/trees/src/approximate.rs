@@ -79,25 +79,10 @@ impl ApproximateParams {
         Self { k, metric: Metric::Euclidean, seed: 0, n_checked: 1000 }
     }
 
-    /// Sets [`Self::metric`].
-    #[must_use]
-    pub fn with_metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets [`Self::n_checked`].
-    #[must_use]
-    pub fn with_n_checked(mut self, n_checked: usize) -> Self {
-        self.n_checked = n_checked;
-        self
+    embex_linalg::setters! {
+        with_metric metric: Metric,
+        with_seed seed: u64,
+        with_n_checked n_checked: usize,
     }
 
     /// Approximate neighbours of every row, of the same form as those of

@@ -63,18 +63,9 @@ impl KnnParams {
         Self { k, method: Method::Auto, metric: Metric::Euclidean }
     }
 
-    /// Sets [`Self::method`].
-    #[must_use]
-    pub fn with_method(mut self, method: Method) -> Self {
-        self.method = method;
-        self
-    }
-
-    /// Sets [`Self::metric`].
-    #[must_use]
-    pub fn with_metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
+    embex_linalg::setters! {
+        with_method method: Method,
+        with_metric metric: Metric,
     }
 
     /// The nearest other rows of every row of `x`.

@@ -183,17 +183,6 @@ impl Default for TsneParams {
     }
 }
 
-macro_rules! setters {
-    ($($setter:ident $field:ident: $t:ty,)*) => {$(
-        #[doc = concat!("Sets [`Self::", stringify!($field), "`].")]
-        #[must_use]
-        pub fn $setter(mut self, $field: $t) -> Self {
-            self.$field = $field;
-            self
-        }
-    )*};
-}
-
 impl TsneParams {
     /// Most samples for which [`Method::Auto`] sums over all pairs.
     ///
@@ -212,7 +201,7 @@ impl TsneParams {
         }
     }
 
-    setters! {
+    embex_linalg::setters! {
         with_perplexity perplexity: f64,
         with_n_neighbours n_neighbours: Option<usize>,
         with_neighbour_search neighbour_search: NeighbourSearch,

@@ -77,46 +77,13 @@ pub struct Transformed {
 }
 
 impl TransformParams {
-    /// Sets [`Self::perplexity`].
-    #[must_use]
-    pub fn with_perplexity(mut self, perplexity: f64) -> Self {
-        self.perplexity = perplexity;
-        self
-    }
-
-    /// Sets [`Self::n_neighbours`].
-    #[must_use]
-    pub fn with_n_neighbours(mut self, n_neighbours: Option<usize>) -> Self {
-        self.n_neighbours = n_neighbours;
-        self
-    }
-
-    /// Sets [`Self::metric`].
-    #[must_use]
-    pub fn with_metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
-    }
-
-    /// Sets [`Self::exaggeration`].
-    #[must_use]
-    pub fn with_exaggeration(mut self, exaggeration: f64) -> Self {
-        self.exaggeration = exaggeration;
-        self
-    }
-
-    /// Sets [`Self::max_iter`].
-    #[must_use]
-    pub fn with_max_iter(mut self, max_iter: usize) -> Self {
-        self.max_iter = max_iter;
-        self
-    }
-
-    /// Sets [`Self::tolerance`].
-    #[must_use]
-    pub fn with_tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
+    embex_linalg::setters! {
+        with_perplexity perplexity: f64,
+        with_n_neighbours n_neighbours: Option<usize>,
+        with_metric metric: Metric,
+        with_exaggeration exaggeration: f64,
+        with_max_iter max_iter: usize,
+        with_tolerance tolerance: f64,
     }
 
     /// Places the rows of `new` (m × d) on the map (n × 1, 2 or 3) of the rows of `fitted`

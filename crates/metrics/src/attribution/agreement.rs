@@ -203,32 +203,11 @@ impl Default for AgreementParams {
 }
 
 impl AgreementParams {
-    /// Sets [`Self::order`].
-    #[must_use]
-    pub fn with_order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
-
-    /// Sets [`Self::k`].
-    #[must_use]
-    pub fn with_k(mut self, k: usize) -> Self {
-        self.k = k;
-        self
-    }
-
-    /// Sets [`Self::persistence`].
-    #[must_use]
-    pub fn with_persistence(mut self, persistence: f64) -> Self {
-        self.persistence = persistence;
-        self
-    }
-
-    /// Sets [`Self::bootstrap`].
-    #[must_use]
-    pub fn with_bootstrap(mut self, bootstrap: BootstrapParams) -> Self {
-        self.bootstrap = bootstrap;
-        self
+    embex_linalg::setters! {
+        with_order order: Order,
+        with_k k: usize,
+        with_persistence persistence: f64,
+        with_bootstrap bootstrap: BootstrapParams,
     }
 }
 

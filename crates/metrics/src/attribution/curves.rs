@@ -118,11 +118,8 @@ impl CorruptionParams {
         self
     }
 
-    /// Sets [`Self::corruption`].
-    #[must_use]
-    pub fn with_corruption(mut self, corruption: Corruption) -> Self {
-        self.corruption = corruption;
-        self
+    embex_linalg::setters! {
+        with_corruption corruption: Corruption,
     }
 
     /// Sets [`Self::seeds`].
@@ -139,11 +136,8 @@ impl CorruptionParams {
         self
     }
 
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_seed seed: u64,
     }
 
     fn check(&self) -> Result<()> {

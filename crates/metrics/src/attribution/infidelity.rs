@@ -57,25 +57,10 @@ impl Default for InfidelityParams {
 }
 
 impl InfidelityParams {
-    /// Sets [`Self::n_draws`].
-    #[must_use]
-    pub fn with_n_draws(mut self, n_draws: usize) -> Self {
-        self.n_draws = n_draws;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets [`Self::bootstrap`].
-    #[must_use]
-    pub fn with_bootstrap(mut self, bootstrap: BootstrapParams) -> Self {
-        self.bootstrap = bootstrap;
-        self
+    embex_linalg::setters! {
+        with_n_draws n_draws: usize,
+        with_seed seed: u64,
+        with_bootstrap bootstrap: BootstrapParams,
     }
 }
 

@@ -56,25 +56,10 @@ impl Default for MotionParams {
 }
 
 impl MotionParams {
-    /// Sets [`Self::n_steps`].
-    #[must_use]
-    pub fn with_n_steps(mut self, n_steps: usize) -> Self {
-        self.n_steps = n_steps;
-        self
-    }
-
-    /// Sets [`Self::baseline`].
-    #[must_use]
-    pub fn with_baseline(mut self, baseline: Baseline) -> Self {
-        self.baseline = baseline;
-        self
-    }
-
-    /// Sets [`Self::bootstrap`].
-    #[must_use]
-    pub fn with_bootstrap(mut self, bootstrap: BootstrapParams) -> Self {
-        self.bootstrap = bootstrap;
-        self
+    embex_linalg::setters! {
+        with_n_steps n_steps: usize,
+        with_baseline baseline: Baseline,
+        with_bootstrap bootstrap: BootstrapParams,
     }
 
     /// Numbers of features 0 < … < D at the steps, 0 included.

@@ -33,25 +33,10 @@ impl RandomisationParams {
         Self { method_seed, other_seeds, n_randomised: 5, seed: 42, agreement }
     }
 
-    /// Sets [`Self::n_randomised`].
-    #[must_use]
-    pub fn with_n_randomised(mut self, n_randomised: u32) -> Self {
-        self.n_randomised = n_randomised;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets [`Self::agreement`].
-    #[must_use]
-    pub fn with_agreement(mut self, agreement: AgreementParams) -> Self {
-        self.agreement = agreement;
-        self
+    embex_linalg::setters! {
+        with_n_randomised n_randomised: u32,
+        with_seed seed: u64,
+        with_agreement agreement: AgreementParams,
     }
 }
 

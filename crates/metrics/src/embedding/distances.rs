@@ -47,18 +47,9 @@ impl Default for DistanceParams {
 }
 
 impl DistanceParams {
-    /// Sets [`Self::n_pairs`].
-    #[must_use]
-    pub fn with_n_pairs(mut self, n_pairs: usize) -> Self {
-        self.n_pairs = n_pairs;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_n_pairs n_pairs: usize,
+        with_seed seed: u64,
     }
 
     /// Euclidean distances of the chosen pairs in both spaces.

@@ -195,46 +195,13 @@ impl QualityParams {
         params
     }
 
-    /// Sets [`Self::ks`].
-    #[must_use]
-    pub fn with_ks(mut self, ks: Vec<usize>) -> Self {
-        self.ks = ks;
-        self
-    }
-
-    /// Sets [`Self::rank_rows`].
-    #[must_use]
-    pub fn with_rank_rows(mut self, rank_rows: Option<usize>) -> Self {
-        self.rank_rows = rank_rows;
-        self
-    }
-
-    /// Sets [`Self::curve_rows`].
-    #[must_use]
-    pub fn with_curve_rows(mut self, curve_rows: Option<usize>) -> Self {
-        self.curve_rows = curve_rows;
-        self
-    }
-
-    /// Sets [`Self::silhouette_rows`].
-    #[must_use]
-    pub fn with_silhouette_rows(mut self, silhouette_rows: Option<usize>) -> Self {
-        self.silhouette_rows = silhouette_rows;
-        self
-    }
-
-    /// Sets [`Self::n_pairs`].
-    #[must_use]
-    pub fn with_n_pairs(mut self, n_pairs: usize) -> Self {
-        self.n_pairs = n_pairs;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_ks ks: Vec<usize>,
+        with_rank_rows rank_rows: Option<usize>,
+        with_curve_rows curve_rows: Option<usize>,
+        with_silhouette_rows silhouette_rows: Option<usize>,
+        with_n_pairs n_pairs: usize,
+        with_seed seed: u64,
     }
 
     /// Takes all measures of `after` as an embedding of `before`.

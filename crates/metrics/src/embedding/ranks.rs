@@ -44,18 +44,9 @@ impl RankParams {
         Self { k, n_rows: None, seed: 42 }
     }
 
-    /// Sets [`Self::n_rows`].
-    #[must_use]
-    pub fn with_n_rows(mut self, n_rows: Option<usize>) -> Self {
-        self.n_rows = n_rows;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_n_rows n_rows: Option<usize>,
+        with_seed seed: u64,
     }
 
     /// Ranks, in the other space, of the `k` nearest of every row in each space.

@@ -49,25 +49,10 @@ pub struct Interval {
 }
 
 impl BootstrapParams {
-    /// Sets [`Self::level`].
-    #[must_use]
-    pub fn with_level(mut self, level: f64) -> Self {
-        self.level = level;
-        self
-    }
-
-    /// Sets [`Self::n_resamples`].
-    #[must_use]
-    pub fn with_n_resamples(mut self, n_resamples: usize) -> Self {
-        self.n_resamples = n_resamples;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_level level: f64,
+        with_n_resamples n_resamples: usize,
+        with_seed seed: u64,
     }
 
     /// Percentile interval of the mean.

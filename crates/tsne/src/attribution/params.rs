@@ -460,11 +460,8 @@ impl AttributeParams {
         self
     }
 
-    /// Sets [`Self::scalar`].
-    #[must_use]
-    pub fn with_scalar(mut self, scalar: Scalar) -> Self {
-        self.scalar = scalar;
-        self
+    embex_linalg::setters! {
+        with_scalar scalar: Scalar,
     }
 
     /// Sets [`Self::steps`].
@@ -474,32 +471,11 @@ impl AttributeParams {
         self
     }
 
-    /// Sets [`Self::quirks`].
-    #[must_use]
-    pub fn with_quirks(mut self, quirks: PublishedQuirks) -> Self {
-        self.quirks = quirks;
-        self
-    }
-
-    /// Sets [`Self::clip`].
-    #[must_use]
-    pub fn with_clip(mut self, clip: Option<f64>) -> Self {
-        self.clip = clip;
-        self
-    }
-
-    /// Sets [`Self::limit_step`].
-    #[must_use]
-    pub fn with_limit_step(mut self, limit_step: bool) -> Self {
-        self.limit_step = limit_step;
-        self
-    }
-
-    /// Sets [`Self::init_jacobian`].
-    #[must_use]
-    pub fn with_init_jacobian(mut self, init_jacobian: bool) -> Self {
-        self.init_jacobian = init_jacobian;
-        self
+    embex_linalg::setters! {
+        with_quirks quirks: PublishedQuirks,
+        with_clip clip: Option<f64>,
+        with_limit_step limit_step: bool,
+        with_init_jacobian init_jacobian: bool,
     }
 
     /// Checks what does not depend on the data.

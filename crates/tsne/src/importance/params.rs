@@ -74,39 +74,12 @@ impl ImportanceParams {
         Ok(params.with_n_neighbours(map.n_neighbours))
     }
 
-    /// Sets [`Self::perplexity`].
-    #[must_use]
-    pub fn with_perplexity(mut self, perplexity: f64) -> Self {
-        self.perplexity = perplexity;
-        self
-    }
-
-    /// Sets [`Self::n_neighbours`].
-    #[must_use]
-    pub fn with_n_neighbours(mut self, n_neighbours: Option<usize>) -> Self {
-        self.n_neighbours = n_neighbours;
-        self
-    }
-
-    /// Sets [`Self::candidates`].
-    #[must_use]
-    pub fn with_candidates(mut self, candidates: Candidates) -> Self {
-        self.candidates = candidates;
-        self
-    }
-
-    /// Sets [`Self::per_point`].
-    #[must_use]
-    pub fn with_per_point(mut self, per_point: bool) -> Self {
-        self.per_point = per_point;
-        self
-    }
-
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    embex_linalg::setters! {
+        with_perplexity perplexity: f64,
+        with_n_neighbours n_neighbours: Option<usize>,
+        with_candidates candidates: Candidates,
+        with_per_point per_point: bool,
+        with_seed seed: u64,
     }
 
     /// Neighbours per sample among `n_samples`, after a check of all settings.
