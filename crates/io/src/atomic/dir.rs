@@ -316,17 +316,11 @@ fn exchanged(_: &Path, _: &Path) -> std::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::atomic::fault::{die_at, set_exchange};
+    use crate::atomic::{
+        fault::{die_at, set_exchange},
+        tests::names,
+    };
     use std::io::Write;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
 
     #[test]
     fn what_a_killed_program_left_of_its_first_file_is_nothing() {
