@@ -57,6 +57,8 @@ pub(crate) fn attribution(c: &mut Criterion) {
     group.bench_function(BenchmarkId::new("run_alone", N), |b| b.iter(|| plain(&small)));
     for (name, mode, steps) in [
         ("run_adjoint", "corrected", &[STEPS][..]),
+        ("run_adjoint_fixed_bandwidth", "corrected:fixed", &[STEPS]),
+        ("run_adjoint_paper", "paper", &[STEPS]),
         ("run_adjoint_published", "published", &[STEPS]),
         ("run_forward", "corrected", &[STEPS / 2, STEPS]),
         ("run_fixed_point", "corrected:fixed_point", &[]),
