@@ -25,7 +25,7 @@ fn both_divergences_are_one() {
         for scale in [1e-4, 1.0, 50.0] {
             let unit = gaussian(N, n_axes, seed);
             let y = Mat::from_fn(N, n_axes, |i, c| scale * unit[(i, c)]);
-            let ours = embex_metrics::kl_divergence(&joint, y.as_ref()).unwrap();
+            let ours = embex_metrics::kl_divergence(&joint, y.as_ref(), &mut Silent).unwrap();
             let theirs = Divergence::exact(&p, y.as_ref()).unwrap();
             let gaps = [
                 ours.kl - theirs.kl(),

@@ -401,7 +401,7 @@ pub(crate) fn compressed(p: &Affinities) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
 fn kl(bed: &Bed, x: MatRef<'_, f64>) -> Answer {
     let (starts, columns, values) = compressed(bed.affinities());
     let joint = embex_metrics::SparseJoint::new(&starts, &columns, &values)?;
-    let found = embex_metrics::kl_divergence(&joint, x)?;
+    let found = embex_metrics::kl_divergence(&joint, x, &mut Silent)?;
     Ok(Numbers(vec![found.kl, found.attraction, found.log_z, found.entropy]))
 }
 

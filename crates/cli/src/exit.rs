@@ -172,6 +172,7 @@ impl Error {
                 | Self::Closed
                 | Self::Linalg(Cancelled)
                 | Self::Trees(embex_trees::Error::Cancelled)
+                | Self::Metrics(embex_metrics::Error::Cancelled)
                 | Self::Tsne(embex_tsne::Error::Input(Cancelled))
         )
     }

@@ -24,7 +24,7 @@ pub(super) fn measure<T: Stored>(
 ) -> Result<Value> {
     let (starts, columns, p) = affinities.as_rows();
     let joint = SparseJoint::new(starts, columns, p)?;
-    let exact = display.spin("exact KL", || kl_divergence(&joint, made.map.as_mat()))??;
+    let exact = kl_divergence(&joint, made.map.as_mat(), display)?;
     let k = NEIGHBOURS.min(affinities.n_samples().saturating_sub(1));
     let preserved = display.spin("preservation", || match prepared.coordinates() {
         Coordinates::Scores(x) => knn_preservation(x, made.map.as_mat(), k),

@@ -1,13 +1,18 @@
 //! The divergence that t-SNE minimises, exactly.
 
 use embex_linalg::faer::MatRef;
-use embex_linalg::{Real, check, ordered_sum};
+use embex_linalg::progress::report;
+use embex_linalg::{Progress, Real, check, ordered_sum};
 use rayon::prelude::*;
 
 use crate::{Error, Result};
 
 /// Pairs evaluated together, so that the loop vectorises; fixed, for equal bits.
 const LANES: usize = 16;
+/// Pairs of rows between two reports.
+const WAVE: usize = 1024;
+/// What the reports call it.
+const PHASE: &str = "exact KL";
 /// How far the affinities' sum may be from 1.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -107,24 +112,29 @@ pub struct Divergence {
 /// and Hinton 2008, eq. 4–5), the normaliser over all pairs. Entries p_ij = 0, stored or not,
 /// contribute 0. All sums in `f64` in a fixed order, whatever the type of the map.
 ///
-/// `map` is n × C for any C ≥ 1. Cost n²/2 pairs (some 4 CPU seconds at n = 70,000 in the
+/// `map` is n × C for any C ≥ 1. Phase "exact KL", in pairs of rows. Cost n²/2 pairs (some 4 CPU seconds at n = 70,000 in the
 /// plane), memory (C + 1)·n numbers.
 ///
 /// # Errors
 /// [`Error::LengthMismatch`] for the rows, [`Error::Matrix`] for bad entries or if the map is
-/// so wide that squared distances overflow.
+/// so wide that squared distances overflow; [`Error::Cancelled`].
 ///
 /// # Example
 /// ```
 /// use embex_linalg::faer::mat;
+/// use embex_linalg::progress::Silent;
 /// use embex_metrics::{SparseJoint, kl_divergence};
 /// let (starts, columns, p) = ([0, 1, 2], [1, 0], [0.5, 0.5]);
 /// let joint = SparseJoint::new(&starts, &columns, &p)?;
-/// let divergence = kl_divergence(&joint, mat![[0.0], [3.0_f32]].as_ref())?;
+/// let divergence = kl_divergence(&joint, mat![[0.0], [3.0_f32]].as_ref(), &mut Silent)?;
 /// assert!(divergence.kl.abs() < 1e-15); // one pair: Q = P wherever the points are
 /// # Ok::<(), embex_metrics::Error>(())
 /// ```
-pub fn kl_divergence<T: Real>(joint: &SparseJoint<'_>, map: MatRef<'_, T>) -> Result<Divergence> {
+pub fn kl_divergence<T: Real>(
+    joint: &SparseJoint<'_>,
+    map: MatRef<'_, T>,
+    progress: &mut dyn Progress,
+) -> Result<Divergence> {
     let n = joint.n_samples();
     if map.nrows() != n {
         return Err(Error::LengthMismatch { what: "the map", got: map.nrows(), expected: n });
@@ -132,7 +142,7 @@ pub fn kl_divergence<T: Real>(joint: &SparseJoint<'_>, map: MatRef<'_, T>) -> Re
     check::finite(map)?;
     let axes: Vec<Vec<f64>> =
         (0..map.ncols()).map(|c| (0..n).map(|i| map[(i, c)].to_f64()).collect()).collect();
-    let log_z = log_normaliser(&axes);
+    let log_z = log_normaliser(&axes, progress)?;
     let attraction =
         ordered_sum(n, |i| joint.row(i).map(|(j, p)| p * dist_sq(&axes, i, j).ln_1p()).sum());
     let entropy =
@@ -145,15 +155,19 @@ pub fn kl_divergence<T: Real>(joint: &SparseJoint<'_>, map: MatRef<'_, T>) -> Re
 }
 
 /// ln Σ_{k≠l} 1/(1 + |y_k − y_l|²): every pair once, row by row, the rows in order.
-fn log_normaliser(axes: &[Vec<f64>]) -> f64 {
+fn log_normaliser(axes: &[Vec<f64>], progress: &mut dyn Progress) -> Result<f64> {
     let n = axes[0].len();
+    let total = n.div_ceil(2);
     // Equal shares: a short row goes with a long one.
-    let halves: Vec<(f64, f64)> = (0..n.div_ceil(2))
-        .into_par_iter()
-        .map(|i| (later_pairs(axes, i), later_pairs(axes, n - 1 - i)))
-        .collect();
+    let mut halves: Vec<(f64, f64)> = Vec::with_capacity(total);
+    for first in (0..total).step_by(WAVE) {
+        report(progress, PHASE, first, total, "")?;
+        let wave = (first..total.min(first + WAVE)).into_par_iter();
+        halves.par_extend(wave.map(|i| (later_pairs(axes, i), later_pairs(axes, n - 1 - i))));
+    }
+    report(progress, PHASE, total, total, "")?;
     let row = |i: usize| if i < halves.len() { halves[i].0 } else { halves[n - 1 - i].1 };
-    (2.0 * ordered_sum(n, row)).ln()
+    Ok((2.0 * ordered_sum(n, row)).ln())
 }
 
 /// Σ_{l>k} 1/(1 + |y_k − y_l|²) for one k, in 16 interleaved partial sums.
@@ -188,6 +202,7 @@ mod tests {
     use super::*;
     use embex_linalg::Rows;
     use embex_linalg::faer::Mat;
+    use embex_linalg::progress::{Flow, Silent, Update};
     use embex_testkit::{Golden, gaussian};
 
     /// Compressed rows of a dense matrix, zeros left out.
@@ -224,7 +239,7 @@ mod tests {
         let joint = SparseJoint::new(&starts, &columns, &p).unwrap();
         for (step, expected) in golden.array("kl").data.iter().enumerate() {
             let map = golden.array("Y").slice(step).to_mat();
-            let found = kl_divergence(&joint, map.as_ref()).unwrap();
+            let found = kl_divergence(&joint, map.as_ref(), &mut Silent).unwrap();
             assert!((found.kl - expected).abs() < 1e-12, "map {step}: {} {expected}", found.kl);
         }
     }
@@ -235,7 +250,7 @@ mod tests {
         let n = 50;
         let (starts, columns, p) = sparse(&some_joint(n));
         let joint = SparseJoint::new(&starts, &columns, &p).unwrap();
-        let found = kl_divergence(&joint, Mat::<f32>::zeros(n, 3).as_ref()).unwrap();
+        let found = kl_divergence(&joint, Mat::<f32>::zeros(n, 3).as_ref(), &mut Silent).unwrap();
         let log_z = ((n * (n - 1)) as f64).ln();
         assert!((found.log_z - log_z).abs() < 1e-13 && found.attraction == 0.0);
         assert!((found.kl - (log_z - found.entropy)).abs() < 1e-13);
@@ -259,7 +274,7 @@ mod tests {
                 .flat_map(|i| joint.row(i).map(move |(j, p)| (i, j, p)))
                 .map(|(i, j, p)| p * (p * z / w(i, j)).ln())
                 .sum();
-            let found = kl_divergence(&joint, y.as_ref()).unwrap();
+            let found = kl_divergence(&joint, y.as_ref(), &mut Silent).unwrap();
             assert!((found.kl - direct).abs() < 1e-12 && found.kl > 0.0);
         }
     }
@@ -273,7 +288,7 @@ mod tests {
         let rows = Rows::copy_from(y.as_ref());
         let run = |threads, view: MatRef<'_, f64>| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| kl_divergence(&joint, view).unwrap())
+            pool.install(|| kl_divergence(&joint, view, &mut Silent).unwrap())
         };
         let expected = run(1, y.as_ref());
         assert_eq!(run(2, rows.as_mat()), expected);
@@ -281,7 +296,10 @@ mod tests {
         let moved = Mat::from_fn(n, 2, |i, c| if c == 0 { 4.0 - y[(i, 1)] } else { y[(i, 0)] });
         assert!((run(2, moved.as_ref()).kl - expected.kl).abs() < 1e-12);
         let single = Mat::from_fn(n, 2, |i, c| y[(i, c)] as f32);
-        assert!((kl_divergence(&joint, single.as_ref()).unwrap().kl - expected.kl).abs() < 1e-6);
+        assert!(
+            (kl_divergence(&joint, single.as_ref(), &mut Silent).unwrap().kl - expected.kl).abs()
+                < 1e-6
+        );
     }
 
     #[test]
@@ -306,10 +324,28 @@ mod tests {
         ));
         assert_eq!(new(&[0, 1, 2], &[1, 0], &[0.5, 0.25]), Err(Error::NotNormalised { sum: 0.75 }));
         let joint = SparseJoint::new(&[0, 1, 2], &[1, 0], &half).unwrap();
-        let kl = |map: Mat<f64>| kl_divergence(&joint, map.as_ref());
+        let kl = |map: Mat<f64>| kl_divergence(&joint, map.as_ref(), &mut Silent);
         assert!(matches!(kl(Mat::zeros(3, 2)), Err(Error::LengthMismatch { .. })));
         assert!(matches!(kl(Mat::zeros(2, 0)), Err(Error::Matrix(_))));
         assert!(matches!(kl(Mat::from_fn(2, 1, |_, _| f64::NAN)), Err(Error::Matrix(_))));
         assert!(matches!(kl(Mat::from_fn(2, 1, |i, _| 1e200 * i as f64)), Err(Error::Matrix(_))));
+    }
+
+    #[test]
+    fn it_stops_when_asked_to() {
+        let n = 5000;
+        let starts: Vec<usize> = (0..=n).collect();
+        let columns: Vec<u32> = (0..n as u32).map(|i| i ^ 1).collect();
+        let p = vec![1.0 / n as f64; n];
+        let joint = SparseJoint::new(&starts, &columns, &p).unwrap();
+        let mut seen = Vec::new();
+        let mut stop = |update: Update<'_>| {
+            seen.push((update.phase.to_owned(), update.done, update.total));
+            if update.done >= 2048 { Flow::Cancel } else { Flow::Continue }
+        };
+        let stopped = kl_divergence(&joint, gaussian(n, 2, 1).as_ref(), &mut stop);
+        assert_eq!(stopped, Err(Error::Cancelled));
+        let at = |done| ("exact KL".to_owned(), done, 2500);
+        assert_eq!(seen, [at(0), at(1024), at(2048)]);
     }
 }
