@@ -34,7 +34,12 @@ const PACKED_SHARE: usize = 8;
 pub(crate) type Tile<T> = [T; TILE];
 
 /// A line of each row.
-type Packed<T> = Vec<Tile<T>>;
+type Packed<T> = Vec<Line<T>>;
+
+/// A tile that begins where a cache line does: no load of it crosses two.
+#[derive(Clone, Copy)]
+#[repr(align(128))]
+struct Line<T>(Tile<T>);
 
 /// All rows, by panels.
 pub(crate) struct Panels<'a, T> {
@@ -49,7 +54,7 @@ pub(crate) struct Panels<'a, T> {
 pub(crate) struct Panel<'a, T> {
     x: &'a RowsOf<'a, T>,
     /// Lines of all rows, or none: then they are cut out at every visit.
-    packed: &'a [Tile<T>],
+    packed: &'a [Line<T>],
     pub(crate) first: usize,
 }
 
@@ -114,10 +119,10 @@ impl<'a, T: Real> Panels<'a, T> {
 /// Packs the panels of the columns from `first` on.
 fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, panels: &mut Vec<Packed<T>>) {
     panels.resize((x.n_cols() - first).div_ceil(TILE).min(PANELS), Vec::new());
-    let mut parts: Vec<Vec<&mut [Tile<T>]>> = Vec::new();
+    let mut parts: Vec<Vec<&mut [Line<T>]>> = Vec::new();
     parts.resize_with(x.n_rows().div_ceil(ROWS), Vec::new);
     for panel in panels {
-        panel.resize(x.n_rows(), [T::ZERO; TILE]);
+        panel.resize(x.n_rows(), Line([T::ZERO; TILE]));
         for (part, lines) in parts.iter_mut().zip(panel.chunks_mut(ROWS)) {
             part.push(lines);
         }
@@ -126,7 +131,7 @@ fn pack<T: Real>(x: &RowsOf<'_, T>, first: usize, panels: &mut Vec<Packed<T>>) {
         for r in 0..part[0].len() {
             let row = x.row(block * ROWS + r);
             for (lines, first) in part.iter_mut().zip((first..).step_by(TILE)) {
-                lines[r] = cut(row, first);
+                lines[r] = Line(cut(row, first));
             }
         }
     });
@@ -184,7 +189,7 @@ impl<T: Real> Panel<'_, T> {
     /// The panel's columns of one row.
     #[inline(always)]
     pub(crate) fn line(&self, i: usize) -> Tile<T> {
-        if self.packed.is_empty() { cut(self.x.row(i), self.first) } else { self.packed[i] }
+        if self.packed.is_empty() { cut(self.x.row(i), self.first) } else { self.packed[i].0 }
     }
 
     /// Σ_j w_j (x_i − x_j).
@@ -199,7 +204,7 @@ impl<T: Real> Panel<'_, T> {
             }
         } else {
             for (&j, &w) in terms {
-                add_gap(&mut sums, w, &xi, &self.packed[j as usize]);
+                add_gap(&mut sums, w, &xi, &self.packed[j as usize].0);
             }
         }
         sums
