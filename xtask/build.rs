@@ -1,6 +1,7 @@
-//! Records which code is being compiled: a hash per crate, for the keys of cells.
+//! Records which code is being compiled: its commit, and a hash per crate for the keys of cells.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 use sha2::{Digest, Sha256};
@@ -19,7 +20,26 @@ fn main() -> io::Result<()> {
     }
     println!("cargo::rustc-env=EMBEX_CODE={}", table.join(" "));
     println!("cargo::rustc-env=EMBEX_LOCK={}", hash_file(&root.join("Cargo.lock"))?);
+    if let Some(commit) = commit(root) {
+        println!("cargo::rustc-env=EMBEX_COMMIT={commit}");
+    }
     Ok(())
+}
+
+/// The commit, marked if tracked files but results differ from it; `None` outside a repository.
+fn commit(root: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(root).args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    // Grows with every commit and checkout.
+    let log = root.join(git(&["rev-parse", "--git-path", "logs/HEAD"])?);
+    println!("cargo::rerun-if-changed={}", log.display());
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changed =
+        git(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"])?;
+    Some(if changed.is_empty() { commit } else { commit + ", with changes" })
 }
 
 /// Hash of a crate's manifest, sources and bundled data.

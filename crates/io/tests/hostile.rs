@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use embex_io::{Error, ReadOptions, read, read_bytes};
+use embex_io::{Error, ErrorClass, ReadOptions, read, read_bytes};
 use flate2::{Compression, write::GzEncoder};
 use peak_alloc::PeakAlloc;
 
@@ -137,7 +137,8 @@ fn damaged_files_never_panic_nor_take_more_memory_than_allowed() {
 
     every_cut(&files);
     bombs();
-    zip_that_declares_too_much();
+    array_that_declares_too_much();
+    files_that_declare_too_much();
 }
 
 /// Every small file, cut at every length, is refused (or is text, which may end anywhere).
@@ -173,7 +174,7 @@ fn bombs() {
     assert!(MEMORY.peak_usage() - before < 3 * LIMIT as usize + BESIDE);
 }
 
-fn zip_that_declares_too_much() {
+fn array_that_declares_too_much() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npy");
     let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }";
@@ -185,4 +186,18 @@ fn zip_that_declares_too_much() {
     std::fs::write(&path, gz.finish().unwrap()).unwrap();
     let error = read(&path, &ReadOptions::default()).unwrap_err();
     assert!(matches!(error.root(), Error::OverBudget { bytes: 8_000_000_000_000, .. }), "{error}");
+}
+
+/// Small files of more than there is memory for, whole or one of their parts.
+fn files_that_declare_too_much() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/vast");
+    for name in ["dense.h5ad", "csr.h5ad", "dense.npz"] {
+        for options in [ReadOptions::default(), ReadOptions::default().with_max_bytes(LIMIT)] {
+            MEMORY.reset_peak_usage();
+            let before = MEMORY.current_usage();
+            let error = read(folder.join(name), &options).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Memory, "{name}: {error}");
+            assert!(MEMORY.peak_usage() - before < BESIDE, "{name}");
+        }
+    }
 }

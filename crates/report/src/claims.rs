@@ -169,16 +169,21 @@ pub enum Verdict {
     Reproduced,
     /// Ours does not.
     Differs,
+    /// Ours lies less than a standard error from the border between the two: further runs, or
+    /// another machine's last bits, could turn it. The error is that of the mean of our runs, from
+    /// their standard deviation or the paper's, whichever is larger; 0 where neither is known.
+    Undecided,
     /// There is no number of ours, and why.
     NotRun(String),
 }
 
 impl Verdict {
-    /// `reproduced`, `differs` or `not run`.
+    /// `reproduced`, `differs`, `undecided` or `not run`.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Reproduced => "reproduced",
             Self::Differs => "differs",
+            Self::Undecided => "undecided",
             Self::NotRun(_) => "not run",
         }
     }
@@ -196,36 +201,6 @@ pub struct Outcome {
     /// The verdict on the claim's own method.
     pub verdict: Verdict,
 }
-
-impl Outcome {
-    /// Whether the runs decide the verdict: ours lies at least a standard error from the border
-    /// between the verdicts. The error is that of the mean of our runs, from their standard
-    /// deviation or the paper's, whichever is larger; 0 where neither is known.
-    ///
-    /// Further runs, or another machine's last bits, turn a verdict that is not decided too easily
-    /// for the turn to mean anything.
-    pub fn is_decided(&self) -> bool {
-        let Claim { value, tolerance, direction, method, sd: paper, .. } = &self.claim;
-        let Some(ours) = self.estimates.get(method) else { return false };
-        let above = ours.mean - value;
-        let from_border = match direction {
-            Direction::Near => above.abs() - tolerance,
-            Direction::AtLeast => above + tolerance,
-            Direction::AtMost => above - tolerance,
-        };
-        let sd = ours.sd.unwrap_or(0.0).max(paper.unwrap_or(0.0));
-        from_border.abs() >= sd / (ours.n as f64).sqrt()
-    }
-
-    /// The word of a [`snapshot`].
-    fn lasting_word(&self) -> &'static str {
-        let judged = !matches!(self.verdict, Verdict::NotRun(_));
-        if judged && !self.is_decided() { UNDECIDED } else { self.verdict.word() }
-    }
-}
-
-/// The word in a [`snapshot`] for a verdict that the runs do not decide.
-pub const UNDECIDED: &str = "undecided";
 
 /// Judges every claim by the finished cells. `not_run` gives the reason, by experiment, why an
 /// experiment has no cells, as a missing data file.
@@ -262,7 +237,7 @@ fn judge_one(claim: &Claim, cells: &[&CellRecord], not_run: &BTreeMap<String, St
         .into_iter()
         .filter_map(|(method, values)| Some((method, Estimate::of(&values)?)))
         .collect();
-    let ours = estimates.get(&claim.method).map(|estimate| estimate.mean);
+    let ours = estimates.get(&claim.method);
     let verdict = ours.map_or_else(
         || {
             let why = not_run.get(&claim.experiment);
@@ -271,7 +246,7 @@ fn judge_one(claim: &Claim, cells: &[&CellRecord], not_run: &BTreeMap<String, St
         |ours| verdict(claim, ours),
     );
     let paper_sd = claim.sd.filter(|&sd| sd > 0.0);
-    let deviation_sd = ours.zip(paper_sd).map(|(ours, sd)| (ours - claim.value) / sd);
+    let deviation_sd = ours.zip(paper_sd).map(|(ours, sd)| (ours.mean - claim.value) / sd);
     Outcome { claim: claim.clone(), estimates, deviation_sd, verdict }
 }
 
@@ -280,16 +255,23 @@ fn answers(claim: &Claim, cell: &CellRecord) -> bool {
         && claim.filter.iter().all(|(name, value)| cell.params.get(name) == Some(value))
 }
 
-fn verdict(claim: &Claim, ours: f64) -> Verdict {
-    let above = ours - claim.value;
-    // Half an ulp of slack, so that 0.3 is within 0.1 of 0.2.
-    let limit = claim.tolerance * (1.0 + 4.0 * f64::EPSILON) + 4.0 * f64::EPSILON * ours.abs();
-    let holds = match claim.direction {
-        Direction::Near => above.abs() <= limit,
-        Direction::AtLeast => above >= -limit,
-        Direction::AtMost => above <= limit,
+fn verdict(claim: &Claim, ours: &Estimate) -> Verdict {
+    let above = ours.mean - claim.value;
+    let within = match claim.direction {
+        Direction::Near => claim.tolerance - above.abs(),
+        Direction::AtLeast => claim.tolerance + above,
+        Direction::AtMost => claim.tolerance - above,
     };
-    if holds { Verdict::Reproduced } else { Verdict::Differs }
+    let sd = ours.sd.unwrap_or(0.0).max(claim.sd.unwrap_or(0.0));
+    // Some ulps of slack, so that 0.3 is within 0.1 of 0.2.
+    let slack = 4.0 * f64::EPSILON * (claim.tolerance + ours.mean.abs());
+    if within.abs() < sd / (ours.n as f64).sqrt() {
+        Verdict::Undecided
+    } else if within >= -slack {
+        Verdict::Reproduced
+    } else {
+        Verdict::Differs
+    }
 }
 
 /// A verdict that is not what it was.
@@ -303,11 +285,10 @@ pub struct Change {
     pub after: String,
 }
 
-/// Words of all verdicts by id, as committed beside the results; times are left out, and a verdict
-/// that the runs do not decide is [`UNDECIDED`].
+/// Words of all verdicts by id, as committed beside the results; times are left out.
 pub fn snapshot(outcomes: &[Outcome]) -> BTreeMap<String, String> {
     let lasting = outcomes.iter().filter(|outcome| !outcome.claim.timed);
-    lasting.map(|o| (o.claim.id.clone(), o.lasting_word().to_owned())).collect()
+    lasting.map(|o| (o.claim.id.clone(), o.verdict.word().to_owned())).collect()
 }
 
 /// Verdicts that changed since a [`snapshot`]: decided then and now, and not the same. Claims not
@@ -368,7 +349,8 @@ mod tests {
             (AtMost, 0.2, 0.0, 0.2001, false),
         ];
         for (direction, value, tolerance, ours, holds) in cases {
-            let got = verdict(&claim(value, tolerance, direction), ours) == Verdict::Reproduced;
+            let claim = Claim { sd: None, ..claim(value, tolerance, direction) };
+            let got = verdict(&claim, &Estimate::of(&[ours]).unwrap()) == Verdict::Reproduced;
             assert_eq!(got, holds, "{direction:?} {value} {tolerance} {ours}");
         }
     }
@@ -434,18 +416,17 @@ mod tests {
             judge(&claims, &cells, &BTreeMap::new())
         };
         // Two runs have a standard error of 0.07, so 0.65 may be chance; with 16 runs it is not.
-        assert_eq!(snapshot(&judged(0.65, 2))["a"], UNDECIDED);
+        assert_eq!(snapshot(&judged(0.65, 2))["a"], "undecided");
         assert_eq!(snapshot(&judged(0.65, 16))["a"], "differs");
         assert_eq!(snapshot(&judged(0.51, 2))["a"], "reproduced");
         let was = |word: &str| BTreeMap::from([("a".to_owned(), word.to_owned())]);
         assert!(changes(&was("reproduced"), &judged(0.65, 2)).is_empty());
-        assert!(changes(&was(UNDECIDED), &judged(0.65, 16)).is_empty());
+        assert!(changes(&was("undecided"), &judged(0.65, 16)).is_empty());
         assert_eq!(changes(&was("reproduced"), &judged(0.65, 16)).len(), 1);
         let one_sided = [claim(0.5, 0.0, Direction::AtLeast)];
         let cells = [cell(0, "published", 0.45)];
         let outcomes = judge(&one_sided, &cells, &BTreeMap::new());
-        assert_eq!(outcomes[0].verdict, Verdict::Differs);
-        assert_eq!(snapshot(&outcomes)["a"], UNDECIDED);
+        assert_eq!(outcomes[0].verdict, Verdict::Undecided);
     }
 
     #[test]

@@ -83,6 +83,9 @@ const METHODS: [(&str, &str); 7] = [
     ("variance", "variance"),
 ];
 
+const UNDECIDED: &str = " Undecided: the mean of our runs lies less than a standard error from \
+                         the border between reproduced and differs.";
+
 impl Reproduction {
     /// An empty report.
     pub fn new(title: &str, tier: &str, command: &str) -> Self {
@@ -136,14 +139,15 @@ impl Reproduction {
         table
     }
 
-    /// How many claims have each verdict: reproduced, differs, not run.
-    pub fn counts(&self) -> [usize; 3] {
-        let mut counts = [0; 3];
+    /// How many claims have each verdict: reproduced, differs, undecided, not run.
+    pub fn counts(&self) -> [usize; 4] {
+        let mut counts = [0; 4];
         for outcome in &self.outcomes {
             counts[match outcome.verdict {
                 Verdict::Reproduced => 0,
                 Verdict::Differs => 1,
-                Verdict::NotRun(_) => 2,
+                Verdict::Undecided => 2,
+                Verdict::NotRun(_) => 3,
             }] += 1;
         }
         counts
@@ -154,13 +158,18 @@ impl Reproduction {
     }
 
     fn summary_line(&self) -> String {
-        let [reproduced, differs, not_run] = self.counts();
+        let (tier, time) = (&self.tier, text::seconds(self.seconds));
+        let about = if self.counts()[2] == 0 { "" } else { UNDECIDED };
+        format!("{}. Tier {tier}, {time} of computing.{about}", self.verdicts_line())
+    }
+
+    /// How many claims there are and how many have each verdict, in words.
+    pub fn verdicts_line(&self) -> String {
+        let [reproduced, differ, undecided, not_run] = self.counts();
         format!(
-            "{} claims: {reproduced} reproduced, {differs} differ, {not_run} not run. Tier {}, \
-             {} of computing.",
-            self.outcomes.len(),
-            self.tier,
-            text::seconds(self.seconds)
+            "{} claims: {reproduced} reproduced, {differ} differ, {undecided} undecided, \
+             {not_run} not run",
+            self.outcomes.len()
         )
     }
 
@@ -414,7 +423,7 @@ mod tests {
             ["claim", "where", "paper", "ours as published", "importance", "zeta", "runs"];
         assert_eq!(table.columns[..7], expected);
         assert_eq!(table.rows.len(), 1);
-        assert_eq!(report().counts(), [1, 0, 1]);
+        assert_eq!(report().counts(), [0, 0, 1, 1]);
         let not_run = report().not_run_table();
         assert_eq!(
             not_run.rows,
@@ -434,7 +443,7 @@ mod tests {
     fn markdown_names_the_figures_and_escapes_pipes() {
         let markdown = report().to_markdown();
         assert!(markdown.contains("](figures/f.svg)") && markdown.contains("mnist is missing"));
-        assert!(markdown.contains("2 claims: 1 reproduced, 0 differ, 1 not run."));
+        assert!(markdown.contains("2 claims: 0 reproduced, 0 differ, 1 undecided, 1 not run."));
     }
 
     #[test]

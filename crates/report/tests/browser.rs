@@ -5,87 +5,25 @@
 
 #[cfg(test)]
 mod browser {
-    use std::io::{BufRead, BufReader};
-    use std::path::{Path, PathBuf};
-    use std::process::{Child, Command, Stdio};
-    use std::sync::mpsc;
-    use std::time::Duration;
-
     use embex_report::Matrix;
     use embex_report::page::{
         self, FeatureSets, Groups, ImageShape, Layer, LayerData, LayerKind, PageInput, PageOptions,
         Saturation, TopFeatures,
     };
+    use embex_testkit::browser;
     use serde_json::{Value, json};
 
     const HOSTILE: &str = "</script><script>document.title='taken'</script>\"'<!--,\u{2028}ü";
 
-    /// Killed when dropped, so that a failing test leaves no browser behind.
-    struct Browser(Child);
-
-    impl Drop for Browser {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    fn chromium() -> Option<PathBuf> {
-        let path = std::env::var_os("PATH")?;
-        let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-        std::env::split_paths(&path)
-            .flat_map(|folder| names.map(|name| folder.join(name)))
-            .find(|candidate| candidate.is_file())
-    }
-
-    /// Opens a page from disk and returns what it found out about itself; `None` without Chromium.
+    /// What a page finds out about itself; `None` without Chromium.
     fn self_test(input: &PageInput, width: usize, hovers: usize) -> Option<Value> {
-        let Some(chromium) = chromium() else {
-            let is_needed = std::env::var_os("EMBEX_NEEDS_CHROMIUM").is_some();
-            assert!(!is_needed, "EMBEX_NEEDS_CHROMIUM is set and no chromium is on the path");
-            println!("skipped: no chromium on the path");
-            return None;
-        };
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("index.html");
         let mut html = Vec::new();
         page::write(input, &PageOptions::default(), &mut html).unwrap();
         std::fs::write(&file, html).unwrap();
-        let mut child = start(&chromium, &file, (width, hovers), &dir.path().join("profile"));
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let _browser = Browser(child);
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in log.split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line);
-                let found =
-                    line.split("embex selftest: ").nth(1).and_then(|l| l.split(" :end").next());
-                if let Some(found) = found {
-                    let _ = tell.send(found.to_owned());
-                }
-            }
-        });
-        let text = told.recv_timeout(Duration::from_secs(120)).expect("the page reports");
-        Some(serde_json::from_str(&text).unwrap())
-    }
-
-    fn start(
-        chromium: &Path,
-        file: &Path,
-        (width, hovers): (usize, usize),
-        profile: &Path,
-    ) -> Child {
-        Command::new(chromium)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
-            .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
-            .args(["--disable-component-update", "--enable-logging=stderr"])
-            .arg(format!("--window-size={width},1000"))
-            .arg(format!("--user-data-dir={}", profile.display()))
-            .arg(format!("file://{}#selftest={hovers}", file.display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        let found = browser::self_test(&file, width, hovers)?;
+        Some(serde_json::from_str(&found).unwrap())
     }
 
     fn wave(i: usize, c: usize) -> f32 {

@@ -66,11 +66,8 @@ pub(crate) fn write(
     let failed_gates = failed_gates(&finished);
     let report = reproduction(request, environment, finished)?;
     write_files(&args.out, &report)?;
-    let [reproduced, differ, not_run] = report.counts();
-    eprintln!(
-        "{reproduced} claims reproduced, {differ} differ, {not_run} not run; see {}",
-        args.out.join("report.html").display()
-    );
+    let page = args.out.join("report.html");
+    eprintln!("{}; see {}", report.verdicts_line(), page.display());
     let committed = verdicts::folder(request.tier);
     let mut problems = failed_gates;
     if args.accept && problems.is_empty() {

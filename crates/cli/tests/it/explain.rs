@@ -165,3 +165,17 @@ fn correlated_features_are_removed_together_and_named() {
         assert!(read(&found) == read(&given), "{name}");
     }
 }
+
+/// The page that a run leaves, opened from disk: it draws, hovers and asks for nothing.
+#[test]
+fn the_page_works_in_a_browser() {
+    let (_folder, out) = digits(&["--labels", "digit"]);
+    let Some(found) = embex_testkit::browser::self_test(&out.join("index.html"), 1400, 50) else {
+        return;
+    };
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!(found["problems"], serde_json::json!([]));
+    assert_eq!(found["requests"], serde_json::json!([]));
+    assert_eq!(found["hover"]["hits"], 50);
+    assert!(found["inked"].as_f64().expect("a share") > 0.005, "blank map: {found}");
+}

@@ -554,3 +554,13 @@ fn files_that_are_not_there_or_cannot_be_written_are_input_output() {
     assert_eq!(code(&table), 5, "{}", stderr(&table));
     assert!(stderr(&table).contains("a result folder of embex is expected"), "{}", stderr(&table));
 }
+
+/// Small files that declare more than there is memory for.
+#[test]
+fn files_that_declare_too_much_are_refused_for_memory() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../io/tests/data/vast");
+    for name in ["dense.h5ad", "csr.h5ad", "dense.npz"] {
+        let bytes = fs::read(folder.join(name)).expect("reads");
+        assert_refused(name, &bytes, &[], 4, "would take");
+    }
+}
