@@ -23,7 +23,6 @@ pub(crate) use run::{OutputArgs, RunArgs};
 const CODES: &str = "\
 Exit codes:
   0    done
-  1    a check of ours failed
   2    the command line cannot be followed
   3    the input cannot be used
   4    the work would exceed --max-memory, or the memory that the machine has left

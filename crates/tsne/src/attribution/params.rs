@@ -19,7 +19,11 @@ pub enum Formula {
     /// The printed equations: dP of \[TG, eq. 20–27\] with the wrong sign of eq. 25–27, summed as in
     /// eq. 16–17, that is with factor 4 but without learning rate, momentum and gains.
     Paper,
-    /// The derivative of the update that the map really makes.
+    /// The derivative of the update that the map really makes, with learning rate, momentum and
+    /// gains, its step kept inside the recursion's own stability limit: near the end of early
+    /// exaggeration most updates are shortened (`Diagnostics::limited` counts them), and the values
+    /// lag behind the free recursion's until the map has settled; see
+    /// [`AttributeParams::with_limit_step`].
     #[default]
     Corrected,
 }

@@ -164,7 +164,8 @@ impl<T: Real, const C: usize> Attributor<T, C> {
     ///
     /// # Cost
     /// With the adjoint a copy of places, gains and curvature per update up to the step, then one
-    /// sweep: about a tenth of the run. The forward recursion reads and writes 2 C numbers per
+    /// sweep: beside 1000 Barnes–Hut updates of 10,000 points a tenth for a step of 250, beside 250
+    /// of 1797 points 40 %. The forward recursion reads and writes 2 C numbers per
     /// entry of P and update. Neither depends on the number of features.
     ///
     /// # Example
