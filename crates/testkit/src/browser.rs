@@ -40,8 +40,7 @@ pub fn self_test(page: &Path, width: usize, hovers: usize) -> Option<String> {
     std::thread::spawn(move || {
         for line in log.split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
-            let found =
-                line.split("embex selftest: ").nth(1).and_then(|l| l.split(" :end").next());
+            let found = line.split("embex selftest: ").nth(1).and_then(|l| l.split(" :end").next());
             if let Some(found) = found {
                 let _ = tell.send(found.to_owned());
             }
