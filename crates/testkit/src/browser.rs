@@ -25,6 +25,7 @@ impl Drop for Browser {
 /// # Panics
 /// Without Chromium where the variable `EMBEX_NEEDS_CHROMIUM` is set, so that a machine meant to
 /// check pages does check them; if the page says nothing within two minutes.
+#[allow(clippy::print_stdout)] // a skipped test says so
 pub fn self_test(page: &Path, width: usize, hovers: usize) -> Option<String> {
     let Some(chromium) = chromium() else {
         let is_needed = std::env::var_os("EMBEX_NEEDS_CHROMIUM").is_some();
