@@ -1,9 +1,8 @@
 //! Seeded data, comparisons and golden loaders for the tests of embex.
 //!
 //! Of the workspace's crates it knows only embex-io, which reads the files, so that any but that may
-//! test with it. Being a
-//! test tool, it panics on wrong use where a library would return an error; only the loaders
-//! return one.
+//! test with it. Being a test tool, it panics on wrong use where a library would return an error;
+//! only the loaders return one.
 
 mod beds;
 pub mod browser;

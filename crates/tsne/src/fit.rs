@@ -9,6 +9,9 @@ use crate::optimizer::{Optimizer, Record, StopReason};
 use crate::{Affinities, Conditionals, Error, Init, Precision, Recall, Result, TsneParams, init};
 
 /// A map and how it came about.
+///
+/// How firmly the map holds each point comes with attributions ([`TsneParams::attribute`]), or from
+/// [`crate::attribution::stability`].
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
